@@ -8,7 +8,7 @@
 BUILD   ?= build
 SAN     ?=
 CC      ?= gcc
-VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo 0.1)
+VERSION := 0.1.0
 
 ifneq ($(SAN),)
 OUT     := $(BUILD)/san
@@ -66,7 +66,7 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 define room
-$(OUT)/obj/$(1)/%.o: $(1)/%.c
+$(OUT)/obj/$(1)/%.o: $(1)/%.c Makefile
 	@mkdir -p $$(@D)
 	$$(CC) $$(CPPFLAGS) $(call pkg,$(PKG_$(notdir $(1))),--cflags) $$(CFLAGS) -c -o $$@ $$<
 $(OUT)/lib/lib$(notdir $(1)).a: $(call obj,$(call srcs,$(1)))
@@ -78,10 +78,13 @@ room-$(notdir $(1)): $(OUT)/lib/lib$(notdir $(1)).a
 endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
+# A program takes its own room and those rooms that are no program's.
+shared   = $(filter-out %/libregistrard.a %/libconfigd.a %/libsnmp-agent.a %/libcli.a,$(LIBS))
+proglibs = $(sort $(filter %/lib$(notdir $(PROG_$(1))).a,$(LIBS)) $(shared))
 define program
-$(OUT)/bin/$(1): $(OUT)/obj/$(PROG_$(1))/main.o $(LIBS)
+$(OUT)/bin/$(1): $(OUT)/obj/$(PROG_$(1))/main.o $(call proglibs,$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $(LIBS) -Wl,--end-group $(call pkg,$(PKG_$(notdir $(PROG_$(1)))) $(PKG_base),--libs)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $(call proglibs,$(1)) -Wl,--end-group $(call pkg,$(PKG_$(notdir $(PROG_$(1)))) $(PKG_base),--libs)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
