@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Included by the top Makefile: benchmarks.
+BENCH := $(patsubst tests/bench/%_bench.c,%,$(wildcard tests/bench/*_bench.c))
+define bench
+$(OUT)/bench/$(1): tests/bench/$(1)_bench.c $(LIBS)
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $(call pkg,$(PKG_test),--cflags) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $(LIBS) -Wl,--end-group $(call pkg,$(PKG_test),--libs) -lm
+.PHONY: bench-$(1)
+bench-$(1): $(OUT)/bench/$(1)
+	$$<
+endef
+$(foreach b,$(BENCH),$(eval $(call bench,$(b))))
