@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The peer list (RFC 5353, 3.4): how registrars get into it, how they are connected to, how silence becomes
+ * death. One list for those by administration, which have no identifier before they are heard, and those
+ * learnt.
+ */
+#include "base/error.h"
+#include "enrp/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct peer *peer_find(const struct enrp *e, uint32_t identifier)
+{
+    for (struct peer *p = TAILQ_FIRST(&e->peers); p && identifier; p = TAILQ_NEXT(p, entries))
+        if (p->seen.identifier == identifier)
+            return p;
+    return NULL;
+}
+
+struct peer *peer_of_channel(const struct enrp *e, const struct channel *c)
+{
+    for (struct peer *p = TAILQ_FIRST(&e->peers); p; p = TAILQ_NEXT(p, entries))
+        if (p->channel == c || p->spare == c)
+            return p;
+    return NULL;
+}
+
+static void tell(struct enrp *e, const struct peer *p, bool gone)
+{
+    if (e->options.peer_changed)
+        e->options.peer_changed(e->options.context, &p->seen, gone);
+}
+
+static void peer_log(const struct peer *p, int level, const char *what)
+{
+    char id[16], address[ADDRESS_TEXT_MAX];
+    snprintf(id, sizeof id, "0x%08x", p->seen.identifier);
+    log_write(level, (struct log_field[]){{"PEER", id}, {0}}, "ENRP: peer %s at %s %s", id,
+              address_format_port(&p->seen.addresses[0], p->seen.port, address), what);
+}
+
+void peer_set_state(struct enrp *e, struct peer *p, enum enrp_peer_state state)
+{
+    static const struct {
+        int level;
+        const char *text;
+    } news[] = {
+        [ENRP_PEER_CONFIGURED] = {LOG_INFO, "is configured"},
+        [ENRP_PEER_LEARNT] = {LOG_INFO, "was learnt of"},
+        [ENRP_PEER_ACTIVE] = {LOG_NOTICE, "is active"},
+        [ENRP_PEER_PROBED] = {LOG_NOTICE, "is silent or disconnected: asking for a sign of life"},
+        [ENRP_PEER_DEAD] = {LOG_WARNING, "is dead: no answer in time"},
+    };
+    if (p->seen.state == state)
+        return;
+    p->seen.state = state;
+    peer_log(p, news[state].level, news[state].text);
+    tell(e, p, false);
+}
+
+/* The dead and the unconfirmed make room for the living; those by administration stay. */
+static bool make_room(struct enrp *e)
+{
+    if (e->n_peers < e->settings.max_peers)
+        return true;
+    for (struct peer *p = TAILQ_FIRST(&e->peers); p; p = TAILQ_NEXT(p, entries)) {
+        if (p->seen.state == ENRP_PEER_DEAD && !p->seen.configured) {
+            peer_remove(e, p);
+            return true;
+        }
+    }
+    e->statistics.peers_refused++;
+    return false;
+}
+
+struct peer *peer_add(struct enrp *e, uint32_t identifier, enum enrp_peer_state state)
+{
+    struct peer *p = make_room(e) ? calloc(1, sizeof *p) : NULL;
+    if (!p)
+        return NULL;
+    p->seen.identifier = identifier;
+    p->seen.state = state;
+    TAILQ_INSERT_TAIL(&e->peers, p, entries);
+    e->n_peers++;
+    return p;
+}
+
+static void detach(struct enrp *e, struct peer *p, bool close)
+{
+    if (p->channel && close)
+        e->options.link.close(p->channel);
+    if (p->spare && close)
+        e->options.link.close(p->spare);
+    p->channel = p->spare = NULL;
+    p->seen.connected = false;
+    p->session = (struct table_session){0};
+}
+
+void peer_remove(struct enrp *e, struct peer *p)
+{
+    detach(e, p, true);
+    if (e->startup.mentor == p) {
+        e->startup.mentor = NULL;
+        e->startup.phase = STARTUP_SEARCH;
+    }
+    TAILQ_REMOVE(&e->peers, p, entries);
+    e->n_peers--;
+    tell(e, p, true);
+    free(p);
+}
+
+/* --- by administration
+ * ------------------------------------------------------------------------------------------------- */
+
+static bool wants(const struct enrp_address *wanted, size_t n, const struct enrp_address *one)
+{
+    for (size_t i = 0; i < n; i++)
+        if (wanted[i].port == one->port && address_equal(&wanted[i].address, &one->address))
+            return true;
+    return false;
+}
+
+int peers_configure(struct enrp *e, const struct enrp_address *wanted, size_t n, uint64_t now_ms)
+{
+    for (struct peer *p = TAILQ_FIRST(&e->peers), *next; p; p = next) {
+        next = TAILQ_NEXT(p, entries);
+        if (!p->seen.configured || wants(wanted, n, &p->configured))
+            continue;
+        p->seen.configured = false;
+        if (p->seen.state == ENRP_PEER_CONFIGURED)
+            peer_remove(e, p);
+        else
+            tell(e, p, false);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct peer *p = TAILQ_FIRST(&e->peers);
+        while (p && !(p->seen.configured && wants(&p->configured, 1, &wanted[i])))
+            p = TAILQ_NEXT(p, entries);
+        if (p)
+            continue;
+        if (!(p = peer_add(e, 0, ENRP_PEER_CONFIGURED)))
+            return e->n_peers >= e->settings.max_peers ? ERR_LIMIT : ERR_MEMORY;
+        p->seen.configured = true;
+        p->configured = wanted[i];
+        p->seen.addresses[0] = wanted[i].address;
+        p->seen.n_addresses = 1;
+        p->seen.port = wanted[i].port;
+        p->connect_at_ms = now_ms ? now_ms : 1;
+        tell(e, p, false);
+    }
+    return 0;
+}
+
+/* A configured address has answered and turns out to be a registrar that is known by its identifier, too. */
+static struct peer *unite(struct enrp *e, struct peer *placeholder, struct peer *known)
+{
+    if (!known->seen.configured) {
+        known->seen.configured = true;
+        known->configured = placeholder->configured;
+    }
+    if (!known->seen.connected) {
+        known->channel = placeholder->channel;
+        known->seen.connected = placeholder->seen.connected;
+        placeholder->channel = NULL;
+    } else if (!known->spare) {
+        known->spare = placeholder->channel;
+        placeholder->channel = NULL;
+    }
+    peer_remove(e, placeholder);
+    return known;
+}
+
+/* --- learning
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+void peer_set_server(struct peer *p, const struct wire_server *server)
+{
+    struct octets run = server->transport.addresses;
+    struct address address;
+    size_t n = 0;
+    if (server->transport.type != WIRE_SCTP || !server->transport.port)
+        return;
+    while (n < ENRP_ADDRESSES_MAX && wire_address_next(&run, &address))
+        if (!address_is_any(&address) && !address_is_multicast(&address))
+            p->seen.addresses[n++] = address;
+    if (n) {
+        p->seen.n_addresses = n;
+        p->seen.port = server->transport.port;
+    }
+}
+
+static void set_source(struct enrp *e, struct peer *p, const struct origin *o)
+{
+    if (o->channel) {
+        p->seen.n_addresses =
+            e->options.link.peers(o->channel, p->seen.addresses, ENRP_ADDRESSES_MAX, &p->seen.port);
+        return;
+    }
+    p->seen.addresses[0] = o->from.address;
+    p->seen.n_addresses = 1;
+    p->seen.port = o->from.port;
+}
+
+void peer_learn(struct enrp *e, const struct wire_server *server, uint64_t now_ms)
+{
+    if (peer_find(e, server->identifier))
+        return;
+    struct peer *p = peer_add(e, server->identifier, ENRP_PEER_LEARNT);
+    if (!p)
+        return;
+    peer_set_server(p, server);
+    tell(e, p, false);
+    peer_connect(e, p, now_ms);
+}
+
+/* Any message over an association is a sign of life; a group-cast only of a peer that has shown itself
+ * before. */
+static void heard(struct enrp *e, struct peer *p, const struct origin *o)
+{
+    if (!o->channel && p->seen.state != ENRP_PEER_ACTIVE)
+        return;
+    p->seen.last_heard_ms = o->now_ms;
+    if (!o->channel)
+        return;
+    p->answer_by_ms = 0;
+    if (!p->channel || (p->channel != o->channel && !p->seen.connected)) {
+        p->channel = o->channel;
+        p->seen.connected = true;
+        p->connect_at_ms = 0;
+    } else if (p->channel != o->channel && !p->spare) {
+        p->spare = o->channel;
+    }
+    peer_set_state(e, p, ENRP_PEER_ACTIVE);
+}
+
+struct peer *peer_of_message(struct enrp *e, const struct wire_message *m, const struct origin *o)
+{
+    struct peer *p = peer_find(e, m->sender);
+    struct peer *holder = o->channel ? peer_of_channel(e, o->channel) : NULL;
+    bool first = !p;
+    if (holder && holder->seen.identifier && holder->seen.identifier != m->sender) {
+        enrp_unexpected(e, m, o, "another registrar has shown itself on this association");
+        return NULL;
+    }
+    if (holder && !holder->seen.identifier) {
+        holder->seen.identifier = m->sender;
+        p = p ? unite(e, holder, p) : holder;
+        first = false; /* it was asked to reply when the channel opened */
+    }
+    if (first) {
+        p = peer_add(e, m->sender, ENRP_PEER_LEARNT);
+        if (!p)
+            return NULL;
+        set_source(e, p, o);
+        tell(e, p, false);
+    }
+    heard(e, p, o);
+    if (first && o->channel) /* RFC 5353, 3.4.1 */
+        presence_send(e, p, o->channel, ENRP_FLAG_REPLY_REQUIRED);
+    return p;
+}
+
+/* --- channels
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+void peer_connect(struct enrp *e, struct peer *p, uint64_t now_ms)
+{
+    p->connect_at_ms = 0;
+    if (p->channel || !p->seen.n_addresses)
+        return;
+    p->channel = e->options.link.connect(e->options.link.context, p->seen.addresses, p->seen.n_addresses,
+                                         p->seen.port);
+    if (!p->channel)
+        p->connect_at_ms = now_ms + e->settings.max_time_no_response_ms;
+    if (p->seen.state == ENRP_PEER_LEARNT || p->seen.state == ENRP_PEER_PROBED)
+        p->answer_by_ms = p->answer_by_ms ? p->answer_by_ms : now_ms + e->settings.max_time_no_response_ms;
+}
+
+static void ask(struct enrp *e, struct peer *p, uint64_t now_ms)
+{
+    if (!p->answer_by_ms)
+        p->answer_by_ms = now_ms + e->settings.max_time_no_response_ms;
+    if (p->seen.connected)
+        presence_send(e, p, p->channel, ENRP_FLAG_REPLY_REQUIRED);
+    else
+        peer_connect(e, p, now_ms);
+}
+
+void enrp_channel_opened(struct enrp *e, struct channel *c, uint64_t now_ms)
+{
+    struct peer *p = peer_of_channel(e, c);
+    if (!p || p->seen.connected || p->channel != c)
+        return;
+    p->seen.connected = true;
+    ask(e, p, now_ms);
+    tell(e, p, false);
+}
+
+void enrp_channel_closed(struct enrp *e, struct channel *c, uint64_t now_ms)
+{
+    struct peer *p = peer_of_channel(e, c);
+    if (!p)
+        return;
+    if (p->spare) { /* one of two: the other goes on */
+        p->channel = p->channel == c ? p->spare : p->channel;
+        p->spare = NULL;
+        p->seen.connected = true;
+        return;
+    }
+    bool was_open = p->seen.connected;
+    detach(e, p, false);
+    startup_lost(e, p, now_ms);
+    p->connect_at_ms = now_ms + (was_open ? 1 : RETRY_MS);
+    switch (p->seen.state) {
+    case ENRP_PEER_ACTIVE:
+        p->answer_by_ms = now_ms + e->settings.max_time_no_response_ms;
+        peer_set_state(e, p, ENRP_PEER_PROBED);
+        return;
+    case ENRP_PEER_DEAD:
+        if (!p->seen.configured)
+            p->connect_at_ms = 0;
+        break;
+    default:
+        break;
+    }
+    tell(e, p, false);
+}
+
+/* --- time
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t silent_at(const struct enrp *e, const struct peer *p)
+{
+    return p->seen.state == ENRP_PEER_ACTIVE ? p->seen.last_heard_ms + e->settings.max_time_last_heard_ms : 0;
+}
+
+static void no_answer(struct enrp *e, struct peer *p, uint64_t now_ms)
+{
+    p->answer_by_ms = 0;
+    startup_lost(e, p, now_ms);
+    if (p->seen.state == ENRP_PEER_LEARNT && !p->seen.configured) {
+        peer_log(p, LOG_INFO, "never answered: forgotten");
+        peer_remove(e, p);
+        return;
+    }
+    detach(e, p, true);
+    p->connect_at_ms = p->seen.configured ? now_ms + e->settings.max_time_no_response_ms : 0;
+    if (p->seen.identifier)
+        peer_set_state(e, p, ENRP_PEER_DEAD);
+}
+
+void peer_tick(struct enrp *e, struct peer *p, uint64_t now_ms)
+{
+    uint64_t silent = silent_at(e, p);
+    if (p->session.until_ms && p->session.until_ms <= now_ms)
+        p->session = (struct table_session){0};
+    if (p->connect_at_ms && p->connect_at_ms <= now_ms)
+        peer_connect(e, p, now_ms);
+    if (silent && silent <= now_ms) {
+        peer_set_state(e, p, ENRP_PEER_PROBED);
+        ask(e, p, now_ms);
+    }
+    if (p->answer_by_ms && p->answer_by_ms <= now_ms)
+        no_answer(e, p, now_ms);
+}
+
+uint64_t peer_next_deadline(const struct enrp *e, const struct peer *p)
+{
+    uint64_t next = UINT64_MAX;
+    sooner(&next, p->answer_by_ms);
+    sooner(&next, p->connect_at_ms);
+    sooner(&next, p->session.until_ms);
+    sooner(&next, silent_at(e, p));
+    return next;
+}
