@@ -26,7 +26,8 @@ struct handlespace_options {
     uint32_t max_pools;       /* 0 = 100,000 */
     uint32_t max_elements;    /* 0 = 1,000,000, over all pools */
     uint32_t max_handle_size; /* octets; 0 = 255 */
-    /* Called after every change, before the function that made it returns; may be NULL. */
+    /* Called after every change, before the function that made it returns; may be NULL. Reads only: it must
+     * not change the handlespace. */
     void (*changed)(void *context, const struct handlespace_event *event);
     void *context;
 };
@@ -77,13 +78,14 @@ int handlespace_register(struct handlespace *h, struct octets pool_handle,
                          enum handlespace_reason reason, struct pool_element **out);
 /* Removes; a pool without elements goes, too (RFC 5352, 3.2). */
 void handlespace_remove(struct handlespace *h, struct pool_element *e, enum handlespace_reason reason);
+/* Out of memory (a registrar that owns nothing yet): nothing is changed, and no event comes. */
 void handlespace_set_owner(struct handlespace *h, struct pool_element *e, uint32_t registrar);
 
 struct pool *handlespace_find_pool(const struct handlespace *h, struct octets pool_handle);
 struct pool_element *handlespace_find(const struct pool *p, uint32_t identifier);
 
 /* Chooses up to k different elements by the pool's policy (RFC 5356); returns how many. k may exceed the
- * pool. */
+ * pool. Each answer moves the head of the circle by one element, whatever k was (RFC 5356, 4.1.2). */
 size_t handlespace_select(struct handlespace *h, struct pool *p, size_t k, struct pool_element **out);
 
 /* Policies that are complete here; a registration with another type is ERR_POLICY. */
@@ -103,9 +105,9 @@ struct pool *handlespace_pool_next(const struct handlespace *h, const struct poo
 struct pool *handlespace_pool_after(const struct handlespace *h, uint32_t index);
 /* Elements of a pool in ascending order of identifier. */
 struct pool_element *handlespace_element_next(const struct pool *p, const struct pool_element *e);
-/* First element with an identifier greater than the given one; O(log n). `first` = include everything. */
+/* First element with an identifier greater than the given one; O(log n). */
 struct pool_element *handlespace_element_after(const struct pool *p, uint32_t identifier);
-/* Elements owned by a registrar; unordered. */
+/* Elements owned by a registrar; unordered. Fetch the next one before removing one or changing its owner. */
 struct pool_element *handlespace_owned_next(const struct handlespace *h, uint32_t registrar,
                                             const struct pool_element *e);
 uint32_t handlespace_owned(const struct handlespace *h, uint32_t registrar);

@@ -248,22 +248,31 @@ static size_t tcp_transports(const struct endpoint *e, uint8_t (*runs)[ADDRESS_P
     return n;
 }
 
+static void send_announce(struct registrard *r, const struct wire_transport *transports, size_t n)
+{
+    uint8_t message[ANNOUNCE_MAX];
+    int length = asap_write_announce(r->asap, transports, n, message, sizeof message);
+
+    if (length > 0)
+        announcer_send(r->asap_announcer, octets_of(message, (size_t)length));
+}
+
+/* One message for SCTP and one for TCP: rsplib's clients drop an announce with more than one transport. Under compat none,
+ * as its registrars do; clients then take the sender's address and port. */
 static void announce(struct registrard *r)
 {
     uint8_t sctp_run[ANNOUNCE_ADDRESSES_MAX * ADDRESS_PARAMETER_MAX];
-    uint8_t tcp_runs[ANNOUNCE_ADDRESSES_MAX][ADDRESS_PARAMETER_MAX], message[ANNOUNCE_MAX];
-    struct wire_transport transports[1 + ANNOUNCE_ADDRESSES_MAX];
-    size_t n = 0;
-    int length;
+    uint8_t tcp_runs[ANNOUNCE_ADDRESSES_MAX][ADDRESS_PARAMETER_MAX];
+    struct wire_transport sctp, tcp[ANNOUNCE_ADDRESSES_MAX];
+    size_t n;
 
-    if (r->asap_sctp)
-        n += sctp_transport(r->asap_sctp, sctp_run, sizeof sctp_run, transports);
-    if (r->asap_tcp)
-        n += tcp_transports(r->asap_tcp, tcp_runs, transports + n);
-    /* rsplib announces without transports; its clients take the sender's address and port. */
-    length = asap_write_announce(r->asap, transports, r->settings.compat_rsplib ? 0 : n, message, sizeof message);
-    if (length > 0)
-        announcer_send(r->asap_announcer, octets_of(message, (size_t)length));
+    if (r->asap_sctp) {
+        n = sctp_transport(r->asap_sctp, sctp_run, sizeof sctp_run, &sctp);
+        send_announce(r, &sctp, r->settings.compat_rsplib ? 0 : n);
+    }
+    n = r->asap_tcp && !r->settings.compat_rsplib ? tcp_transports(r->asap_tcp, tcp_runs, tcp) : 0;
+    if (n)
+        send_announce(r, tcp, n);
 }
 
 static void on_announce(evutil_socket_t fd, short what, void *context)

@@ -71,10 +71,14 @@ static void association_down(struct endpoint *e, sctp_assoc_t association, int r
     channel_doom(c, reason);
 }
 
-/* Why the kernel gave up: a peer that aborted sent a cause or a chunk; a peer that is silent sent neither. */
+/* Why the kernel gave up: a peer that aborted sent a chunk, which is shown; a peer that is silent did not. Of
+ * one that never answered the kernel tells neither. */
 static int loss_reason(const struct sctp_assoc_change *change)
 {
-    return change->sac_error || change->sac_length > sizeof *change ? ERR_CLOSED : ERR_TIMEOUT;
+    bool silent =
+        change->sac_state == SCTP_COMM_LOST && !change->sac_error && change->sac_length == sizeof *change;
+
+    return silent ? ERR_TIMEOUT : ERR_CLOSED;
 }
 
 static void on_association(struct endpoint *e, const union sctp_notification *n)

@@ -68,11 +68,14 @@ void association_shutdown(struct channel *c)
 
 static void subscribe_dry(struct channel *c, bool on)
 {
-    const struct sctp_event event = {
-        .se_assoc_id = c->sctp.association, .se_type = SCTP_SENDER_DRY_EVENT, .se_on = on};
+    struct sctp_event event;
 
     if (c->sctp.dry_subscribed == on)
         return;
+    memset(&event, 0, sizeof event); /* the kernel is handed its padding too */
+    event.se_assoc_id = c->sctp.association;
+    event.se_type = SCTP_SENDER_DRY_EVENT;
+    event.se_on = on;
     if (setsockopt(c->endpoint->sctp.fd, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof event) == 0)
         c->sctp.dry_subscribed = on;
 }
@@ -130,6 +133,15 @@ static int send_or_wait(struct channel *c, uint32_t ppid, struct octets message)
     return err;
 }
 
+/* The code for an errno of a send. A peer that has begun an orderly end is left to it. */
+static int failed(struct channel *c, int err)
+{
+    if (err != ESHUTDOWN && err != EPIPE)
+        return error_from_errno(err);
+    channel_peer_ending(c);
+    return ERR_CLOSED;
+}
+
 int association_send(struct channel *c, uint32_t ppid, struct octets message)
 {
     int err = EAGAIN;
@@ -138,8 +150,7 @@ int association_send(struct channel *c, uint32_t ppid, struct octets message)
         return ERR_CLOSED;
     if (c->sctp.waits == SCTP_WAITS_NOT)
         err = send_or_wait(c, ppid, message);
-    return err == EAGAIN ? queue_push(&c->queue, ppid, message, c->endpoint->max_queued)
-                         : error_from_errno(err);
+    return err == EAGAIN ? queue_push(&c->queue, ppid, message, c->endpoint->max_queued) : failed(c, err);
 }
 
 /* Sends what is queued until it is all gone or the channel must wait again. */
@@ -153,7 +164,9 @@ static void flush(struct channel *c)
             return;
         queue_pop(&c->queue);
         if (err != 0) {
-            channel_doom(c, error_from_errno(err));
+            int rc = failed(c, err);
+            if (!c->shut)
+                channel_doom(c, rc);
             return;
         }
     }

@@ -203,7 +203,7 @@ int channel_send(struct channel *c, uint32_t ppid, struct octets message)
     if (rc == ERR_OK) {
         s->messages_sent++;
         s->octets_sent += message.length;
-    } else if (rc != ERR_TOO_LONG) {
+    } else if (rc != ERR_TOO_LONG && c->state == CHANNEL_OPEN) {
         s->queues_overflowed += rc == ERR_LIMIT;
         channel_doom(c, rc);
     }

@@ -10,3 +10,7 @@ bench-$(1): $(OUT)/bench/$(1)
 	$$<
 endef
 $(foreach b,$(BENCH),$(eval $(call bench,$(b))))
+
+.PHONY: bench-instructions
+bench-instructions: all
+	@tests/sctp/vm -t 600 -m 2048 tests/bench/instructions_guest.sh

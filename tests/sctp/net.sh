@@ -7,7 +7,7 @@
 #   start HOST NAME COMMAND...   starts one that stays; output to $OUT/NAME.log
 #   finish NAME [SIGNAL]  ends it (TERM) and returns its exit code
 #   capture HOST NAME     records the host's packets in $OUT/NAME.pcap until `finish NAME`
-#   cut HOST INTERFACE, mend HOST INTERFACE     pulls the cable, puts it back
+#   unplug HOST INTERFACE, plug HOST INTERFACE   pulls the cable, puts it back
 #   wait_for SECONDS COMMAND...  until the command succeeds; false when time is over
 #   check 'WHAT IT PROVES' COMMAND...   one test: prints "ok - ..." or "not ok - ..." and goes on
 #   check_within SECONDS 'WHAT IT PROVES' COMMAND...   the same, with wait_for
@@ -37,7 +37,7 @@ hosts() {
 }
 fast_sctp() {
     local host
-    for host in $(ip netns list | cut -d' ' -f1); do
+    for host in $(ip netns list | awk '{ print $1 }'); do
         on "$host" sysctl -q -w net.sctp.rto_min=100 net.sctp.rto_initial=200 net.sctp.rto_max=500 \
             net.sctp.path_max_retrans=2 net.sctp.association_max_retrans=6 net.sctp.hb_interval=500
     done
@@ -64,8 +64,8 @@ capture() {
     wait_for 10 grep -q listening "$OUT/$2.log"
 }
 # At the bridge's side, as a pulled cable: the host's interface stays up and loses its carrier.
-cut() { ip link set "v${1#h}.$((${2#eth} + 1))" down; }
-mend() { ip link set "v${1#h}.$((${2#eth} + 1))" up; }
+unplug() { ip link set "v${1#h}.$((${2#eth} + 1))" down; }
+plug() { ip link set "v${1#h}.$((${2#eth} + 1))" up; }
 wait_for() {
     local end=$((SECONDS + $1))
     shift

@@ -50,8 +50,12 @@ static void enter(int host)
     close(fd);
 }
 
+/* In the namespace of the first process, where the segments' ends of all cables are. */
 static void shell(const char *command)
 {
+    int fd = open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC);
+    CU_ASSERT_FATAL(fd >= 0 && setns(fd, CLONE_NEWNET) == 0);
+    close(fd);
     CU_ASSERT_EQUAL(system(command), 0);
 }
 
@@ -326,6 +330,7 @@ static void what_cannot_be_bound_is_told_with_its_place(void)
 static void an_orderly_end_is_seen_by_both_ends(void)
 {
     listen_on_h1((struct endpoint_options){0});
+    server.answer = NULL;
     struct channel *c = dial(&client, "10.1.0.1");
     WAIT_FOR(client.opened == 1 && server.opened == 1);
     uint64_t number = channel_number(c);
@@ -363,6 +368,26 @@ static void a_channel_closed_in_its_message_still_answers_and_gets_no_more(void)
     CU_ASSERT_EQUAL(server.messages, 1);
     CU_ASSERT_EQUAL(client.messages, 1);
     CU_ASSERT_EQUAL(server.reason, 0);
+    end();
+}
+
+static void answer_in_vain(struct channel *c, uint32_t ppid, struct octets m)
+{
+    channel_send(c, ppid, m);
+}
+
+/* SCTP has no half-closed state: what a peer asks right before its end can't be answered any more. */
+static void an_answer_that_comes_after_the_end_of_the_peer_does_no_harm(void)
+{
+    listen_on_h1((struct endpoint_options){0});
+    server.answer = answer_in_vain;
+    struct channel *c = dial(&client, "10.1.0.1");
+    WAIT_FOR(client.opened == 1 && server.opened == 1);
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(channel_send(c, PPID, octets_of("well?", 5)), ERR_OK);
+    channel_close(c);
+    WAIT_FOR(client.closed == 1 && server.closed == 1);
+    CU_ASSERT(client.reason == 0 && server.reason == 0);
     end();
 }
 
@@ -555,9 +580,11 @@ static void announce(const char *group, const char *first, const char *second)
     CU_ASSERT(address_equal(&heard.from[0], &a) || address_equal(&heard.from[1], &a));
     CU_ASSERT(address_equal(&heard.from[0], &b) || address_equal(&heard.from[1], &b));
     shell("ip -n h1 link set eth1 down");
+    enter(1); /* interfaces are looked up where the process is */
     CU_ASSERT_EQUAL(announcer_send(sender, octets_of("hello", 5)), 1);
     WAIT_FOR(heard.count == 3);
     shell("ip -n h1 link set eth1 up; ip -n h1 addr replace fd00:2::1/64 dev eth1 nodad");
+    enter(1);
     uint64_t end_ms = clock_ms() + PATIENCE_MS;
     while (announcer_send(sender, octets_of("hello", 5)) < 2 &&
            clock_ms() < end_ms) /* the carrier comes back */
@@ -630,6 +657,8 @@ static const struct unit_test tests[] = {
     {"an orderly end is seen by both ends", an_orderly_end_is_seen_by_both_ends},
     {"a channel closed in its message still answers and gets no more",
      a_channel_closed_in_its_message_still_answers_and_gets_no_more},
+    {"an answer that comes after the end of the peer does no harm",
+     an_answer_that_comes_after_the_end_of_the_peer_does_no_harm},
     {"the association of a killed peer closes", the_association_of_a_killed_peer_closes},
     {"the association of a silent host closes by time", the_association_of_a_silent_host_closes_by_time},
     {"one association above the limit is refused", one_association_above_the_limit_is_refused},

@@ -2,10 +2,11 @@
 /*
  * A preloaded library that lets User Mode Linux run on processors with a large extended state (AMX).
  *
- * The kernel of the guest saves and restores its processes' registers by ptrace(NT_X86_XSTATE) with a buffer of its own
- * fixed size. The host cuts what it reads to that size, but refuses to set less than all (EFAULT), and the guest panics
- * at its first process. So a short buffer is filled up with zeros here, and the components that are not in it are marked
- * as unused. That is right as long as no process of the guest uses them.
+ * The kernel of the guest saves and restores its processes' registers by ptrace(NT_X86_XSTATE) with a buffer
+ * of its own fixed size. The host cuts what it reads to that size, but refuses to set less than all (EFAULT),
+ * and the guest panics at its first process. So a short buffer is filled up with zeros here, and the
+ * components that are not in it are marked as unused. That is right as long as no process of the guest uses
+ * them.
  */
 #define _GNU_SOURCE
 #include <cpuid.h>

@@ -38,6 +38,7 @@ struct node {
     bool deaf; /* takes connections, but never answers */
     unsigned announces, served, gone;
     uint8_t last_type;
+    size_t last_length;
     size_t largest;
 };
 
@@ -138,6 +139,7 @@ static int net_send(void *context, struct channel *c, struct octets message)
         return ERR_CLOSED;
     CU_ASSERT_TRUE(c->open); /* nothing is sent before the channel is open */
     n->last_type = message.data[0];
+    n->last_length = message.length;
     if (message.data[0] == ENRP_HANDLE_TABLE_RESPONSE && message.length > n->largest)
         n->largest = message.length;
     post(n->world, c->other, LETTER_MESSAGE, message);
@@ -475,6 +477,28 @@ static void a_lost_association_is_opened_again(void)
     world_free(w);
 }
 
+static void a_forged_announce_does_not_move_a_connected_peer(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST);
+    start(w, 1, MULTICAST);
+    pass(w, 10000);
+    static const uint8_t elsewhere[] = {0x00, 0x01, 0x00, 0x08, 10, 6, 6, 6};
+    struct wire_message m = {
+        .protocol = WIRE_ENRP, .type = ENRP_PRESENCE, .sender = id_of(1), .present = WIRE_HAS_SERVER};
+    m.server.identifier = id_of(1);
+    m.server.transport = (struct wire_transport){
+        .type = WIRE_SCTP, .port = 1, .addresses = octets_of(elsewhere, sizeof elsewhere)};
+    uint8_t buffer[256];
+    int length = wire_write(&m, buffer, sizeof buffer);
+    struct address from = {.family = 4, .octets = {10, 6, 6, 6}};
+    CU_ASSERT_FATAL(length > 0);
+    enrp_announced(a->enrp, &from, 1, octets_of(buffer, (size_t)length), w->now);
+    CU_ASSERT(address_equal(&peer(a, 1)->addresses[0], &w->nodes[1].address));
+    CU_ASSERT_EQUAL(peer(a, 1)->port, WIRE_PORT_ENRP);
+    world_free(w);
+}
+
 static void forged_announces_cost_a_bounded_list_for_a_while(void)
 {
     struct world *w = world_new();
@@ -593,6 +617,50 @@ static void the_third_registrar_learns_the_second_from_the_first(void)
     CU_ASSERT_EQUAL(state(b, 2), ENRP_PEER_ACTIVE);
     CU_ASSERT_EQUAL(handlespace_owned(c->space, id_of(1)), 1);
     (void)a;
+    world_free(w);
+}
+
+static void the_list_has_all_registrars_but_the_one_that_asks(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, 0);
+    start(w, 1, TO_FIRST);
+    pass(w, 10000);
+    struct wire_message m = {.protocol = WIRE_ENRP, .type = ENRP_LIST_REQUEST, .sender = id_of(1)};
+    receive(a, channel_to(a, 1), &m);
+    CU_ASSERT_EQUAL(a->last_type, ENRP_LIST_RESPONSE);
+    CU_ASSERT_EQUAL(a->last_length, 12);
+    start(w, 2, TO_FIRST);
+    pass(w, 10000);
+    receive(a, channel_to(a, 1), &m);
+    CU_ASSERT_EQUAL(a->last_length, 12 + 8 + 16);
+    world_free(w);
+}
+
+static void a_mentor_knows_nothing_better_of_own_elements(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST), *b = start(w, 1, MULTICAST);
+    pass(w, 10000);
+    enrol(b, "Echo", 1, 10);
+    enrol(b, "Echo", 2, 10);
+    enrol(a, "Echo", 3, 10);
+    settle(w);
+    for (struct channel *c; (c = channel_to(b, 0));) {
+        net_close(c);
+        settle(w);
+    }
+    stop(b); /* and comes back with the same identifier, before its elements are gone at the mentor */
+    pass(w, 1000);
+    b = start(w, 1, MULTICAST);
+    enrol(b, "Echo", 2, 20);
+    pass(w, 3000);
+    CU_ASSERT_TRUE(enrp_serving(b->enrp));
+    CU_ASSERT_PTR_NULL(find(b, "Echo", 1));
+    CU_ASSERT_PTR_NOT_NULL(find(b, "Echo", 3));
+    struct wire_pool_element e;
+    pool_element_decode(find(b, "Echo", 2), &e);
+    CU_ASSERT_EQUAL(e.policy.load, 20);
     world_free(w);
 }
 
@@ -813,6 +881,7 @@ static const struct unit_test tests[] = {
     {"a reply is given when it is required", a_reply_is_given_when_required},
     {"a silent peer is probed, then dead, then back", a_silent_peer_is_probed_then_dead_then_back},
     {"a lost association is opened again", a_lost_association_is_opened_again},
+    {"a forged announce does not move a connected peer", a_forged_announce_does_not_move_a_connected_peer},
     {"forged announces cost a bounded list for a while", forged_announces_cost_a_bounded_list_for_a_while},
     {"a new registrar downloads the handlespace", a_new_registrar_downloads_the_handlespace},
     {"in compat mode a table message has at most 1400 octets",
@@ -821,6 +890,8 @@ static const struct unit_test tests[] = {
     {"a mentor that falls silent does not stop start-up", a_mentor_that_falls_silent_does_not_stop_start_up},
     {"the third registrar learns the second from the first",
      the_third_registrar_learns_the_second_from_the_first},
+    {"the list has all registrars but the one that asks", the_list_has_all_registrars_but_the_one_that_asks},
+    {"a mentor knows nothing better of own elements", a_mentor_knows_nothing_better_of_own_elements},
     {"own children are told alone when asked for", own_children_are_told_alone_when_asked_for},
     {"changes of own elements reach all peers", changes_of_own_elements_reach_all_peers},
     {"an element that registers elsewhere changes its home",

@@ -425,6 +425,9 @@ static void index_agrees_with_an_array(void)
         for (uint32_t i = 0; i < RANGE; i++) {
             uint32_t key = phase & 2 ? i : (uint32_t)(random_next(&seed) % RANGE), value = i + 1;
             if (phase & 1) {
+                key = phase & 2 ? i : i * 7919 % RANGE; /* each once */
+                if (i % (RANGE / 16) == 0)
+                    index_check(&x, values, RANGE);
                 CU_ASSERT_EQUAL_FATAL(index_erase(&x, key, &octets), values[key] != 0);
                 values[key] = 0;
             } else {
@@ -435,6 +438,22 @@ static void index_agrees_with_an_array(void)
         index_check(&x, values, RANGE);
     }
     CU_ASSERT_PTR_NULL(x.root);
+    CU_ASSERT_EQUAL(octets, 0);
+    for (uint32_t round = 0; round < 400; round++) { /* runs that come and go, with single keys in between */
+        uint32_t from = (uint32_t)(random_next(&seed) % RANGE),
+                 length = (uint32_t)(random_next(&seed) % 6000);
+        bool put = round % 3 != 1;
+        for (uint32_t key = from; key < from + length && key < RANGE;
+             key += 1 + (put && round % 2 ? key % 50 : 0)) {
+            values[key] = put ? key + 1 : 0;
+            CU_ASSERT_FATAL(put ? index_put(&x, key, key + 1, &octets)
+                                : index_erase(&x, key, &octets) || true);
+        }
+        if (round % 10 == 0)
+            index_check(&x, values, RANGE);
+    }
+    index_check(&x, values, RANGE);
+    index_release(&x, &octets);
     CU_ASSERT_EQUAL(octets, 0);
     index_put(&x, UINT32_MAX, 1, &octets);
     CU_ASSERT_PTR_NOT_NULL(index_find(&x, UINT32_MAX));
