@@ -712,7 +712,7 @@ static void a_full_or_read_only_disk_keeps_the_old_file(void)
     CU_ASSERT(fill(folder));
     expect_old_kept(file, ERR_STORAGE);
     CU_ASSERT_NOT_EQUAL(access(scratch_file("disk/disk.conf.tmp"), F_OK), 0);
-    CU_ASSERT_EQUAL(mount(NULL, folder, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    CU_ASSERT_EQUAL(mount("none", folder, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), 0);
     expect_old_kept(file, ERR_STORAGE);
     umount2(folder, MNT_DETACH);
     config_free(c);
