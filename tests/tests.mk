@@ -16,7 +16,7 @@ endef
 $(foreach u,$(UNIT),$(eval $(call unit,$(u))))
 -include $(wildcard $(OUT)/tests/*.d)
 
-.PHONY: unit unit-programs valgrind integration system check test bench
+.PHONY: unit unit-programs valgrind integration system check test
 unit-programs: $(addprefix $(OUT)/tests/,$(UNIT))
 unit: unit-programs ## run the CUnit unit tests (SAN=1: with ASan and UBSan)
 	@failed=0; for t in $(sort $(UNIT)); do $(OUT)/tests/$$t || failed=1; done; exit $$failed

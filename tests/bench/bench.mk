@@ -14,3 +14,8 @@ $(foreach b,$(BENCH),$(eval $(call bench,$(b))))
 .PHONY: bench-instructions
 bench-instructions: all
 	@tests/sctp/vm -t 600 -m 2048 tests/bench/instructions_guest.sh
+
+.PHONY: bench-image bench
+bench-image: image
+	@tests/bench/image_bench.py
+bench: bench-handlespace bench-instructions bench-image ## print the figures, beside rsplib's where it can do the same

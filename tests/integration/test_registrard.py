@@ -183,13 +183,21 @@ def test_check_names_the_wrong_setting(tmp_path):
 
 
 def test_serves_with_no_configuration_at_all(tmp_path):
+    """In a network namespace of its own: the standard ports of this host may be somebody else's."""
     control = tmp_path / "registrard.sock"
-    daemon = Daemon(tmp_path, "registrard", "--foreground", "--control", control)
+    daemon = Daemon(tmp_path, "registrard", command=[
+        "unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" --foreground --control "$1"',
+        BIN / "registrard", control])
     try:
-        shown = wait_until(lambda: Control(control).call("registrar.get"), what=daemon.output())
+        shown = wait_until(lambda: Control(control).call("registrar.get"), what="registrard to serve its defaults")
         assert shown["asap_port"] == 3863
-        with asap.Client(LOCAL) as c:
-            assert c.register("Default", 1) == (0, [])
-            assert c.resolve("Default")[0] == [1]
+        pooltool = ["nsenter", "--net", "--target", str(daemon.process.pid), BIN / "pooltool"]
+        pe = Daemon(tmp_path, "pooltool", "register", "--tcp", "--registrar", LOCAL, "--pool", "Default", "--id", "0x21",
+                    "--user", f"tcp:{LOCAL}:7", command=pooltool)
+        wait_until(lambda: Control(control).call("pool.get", handle="Default"), what="the registration")
+        done = subprocess.run([*pooltool, "resolve", "--tcp", "--registrar", LOCAL, "Default"], capture_output=True,
+                              text=True, timeout=20)
+        assert done.returncode == 0 and "21" in done.stdout, done.stdout + done.stderr
+        assert pe.stop(signal.SIGINT) == 0, pe.output()
     finally:
         assert daemon.stop() == 0, daemon.output()

@@ -23,8 +23,7 @@ class Daemon:
 
     def __init__(self, folder, name, *arguments, command=None):
         self.log = pathlib.Path(folder) / f"{name}.log"
-        self.command = command or [str(BIN / name)]
-        self.command += [str(a) for a in arguments]
+        self.command = [str(a) for a in [*(command or [BIN / name]), *arguments]]
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.STDOUT, cwd=folder)
