@@ -40,5 +40,5 @@ test: ## everything, on a fresh machine too
 -include $(wildcard tests/*/*.mk)
 
 .PHONY: mib-check
-mib-check:
-	@for m in $(wildcard mib/*-MIB.txt); do echo "smilint $$m"; smilint -l 3 -p ./mib/$$(basename $$m) $$m || exit 1; done
+mib-check: ## smilint, and every object of RSERPOOL-MIB against RFC 5525
+	@mib/check

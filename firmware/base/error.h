@@ -37,7 +37,7 @@
     X(ERR_STORAGE, "no space or no access on the data partition",                                            \
       "free space under /data, or check the disk")                                                           \
     X(ERR_TIMEOUT, "no answer in time", "check that the service runs and is not stuck")                      \
-    X(ERR_STATE, "not possible in the present state", "see the log for what is in progress")
+    X(ERR_WRONG_STATE, "not possible in the present state", "see the log for what is in progress")
 
 enum error_ordinal {
 #define X(name, text, advice) name##_ORDINAL,

@@ -148,7 +148,7 @@ static int wait_started(const struct system *s, char *message)
         return 0;
     snprintf(message, CONFIG_MESSAGE_MAX,
              "snmp: snmpd does not start; is its UDP port taken? See show logging");
-    return ERR_STATE;
+    return ERR_WRONG_STATE;
 }
 
 int apply_snmp(const struct system *s, const struct config *from, const struct config *to, char *message)

@@ -392,7 +392,7 @@ int apply_users(const struct system *s, const struct config *from, const struct 
 
     if (s->real && lckpwdf() != 0) {
         snprintf(message, CONFIG_MESSAGE_MAX, "users: another program holds /etc/.pwd.lock");
-        return ERR_STATE;
+        return ERR_WRONG_STATE;
     }
     int rc = plan(s, to, &a, message);
     if (rc == 0)

@@ -106,7 +106,7 @@ void changes_free(struct configd *d)
 
     while ((c = STAILQ_FIRST(&d->changes))) {
         STAILQ_REMOVE_HEAD(&d->changes, next);
-        control_fail(c->request, ERR_STATE, "configd is stopping");
+        control_fail(c->request, ERR_WRONG_STATE, "configd is stopping");
         change_free(c);
     }
 }
@@ -175,7 +175,7 @@ static int make_operator(const struct configd *d, struct change *c, char *messag
 
     if (rc == 0 && operator_exists(d->running)) {
         snprintf(message, CONFIG_MESSAGE_MAX, "there is an operator already");
-        rc = ERR_STATE;
+        rc = ERR_WRONG_STATE;
     }
     if (rc != 0)
         return rc;

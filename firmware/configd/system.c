@@ -268,5 +268,5 @@ int system_run(const struct system *s, int timeout_ms, char *message, const char
         return 0;
     snprintf(message, CONFIG_MESSAGE_MAX, "%s %s failed: %.160s", argv[0], argv[1] ? argv[1] : "",
              last_line(text));
-    return ERR_STATE;
+    return ERR_WRONG_STATE;
 }
