@@ -83,7 +83,9 @@ const struct asap_statistics *asap_statistics(const struct asap *a)
     return &a->statistics;
 }
 
-/* --- logs ---------------------------------------------------------------------------------------------------------- */
+/* --- logs
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 enum { HANDLE_TEXT_MAX = 80 };
 
@@ -96,11 +98,27 @@ static void handle_text(struct octets handle, char out[HANDLE_TEXT_MAX])
     out[n] = 0;
 }
 
+/* Clients come and go as they like: together they get a number of lines a second. */
+static bool may_log(struct asap *a)
+{
+    uint64_t second = a->now_ms / 1000;
+
+    if (second != a->log_second) {
+        if (a->log_lines > ASAP_LOG_BUDGET)
+            log_notice("%u lines about pool elements and clients not logged", a->log_lines - ASAP_LOG_BUDGET);
+        a->log_second = second;
+        a->log_lines = 0;
+    }
+    return a->log_lines++ < ASAP_LOG_BUDGET;
+}
+
 void asap_log_element(struct asap *a, int level, const struct pool_element *e, const struct channel *c,
                       const char *what)
 {
     char pool[HANDLE_TEXT_MAX], id[16], peer[ADDRESS_TEXT_MAX + 8] = "-";
 
+    if (level < LOG_DEBUG && !may_log(a))
+        return;
     handle_text(pool_handle(pool_element_pool(e)), pool);
     snprintf(id, sizeof id, "0x%08x", pool_element_identifier(e));
     if (c)
@@ -117,7 +135,8 @@ void asap_log_reject(const struct asap_call *call, const struct asap_reject *rej
     char pool[HANDLE_TEXT_MAX], peer[ADDRESS_TEXT_MAX + 8];
     uint32_t suppressed;
 
-    if (!log_limit_allows(&call->client->reject_log, call->now_ms, ASAP_LOG_INTERVAL_MS, &suppressed))
+    if (!log_limit_allows(&call->client->reject_log, call->now_ms, ASAP_LOG_INTERVAL_MS, &suppressed) ||
+        !may_log(call->asap))
         return;
     handle_text(call->in->pool_handle, pool);
     call->asap->link.describe(call->channel, peer);
@@ -127,25 +146,28 @@ void asap_log_reject(const struct asap_call *call, const struct asap_reject *rej
               reject->why ? reject->why : "-", suppressed);
 }
 
-/* --- dispatch -------------------------------------------------------------------------------------------------------- */
+/* --- dispatch
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void overload_registration(const struct asap_call *call, const struct asap_reject *reject)
 {
     asap_reply_registration(call, call->in->element.identifier, reject);
 }
 
-/* What a registrar takes: the parameters without which the request means nothing, its function, and what it answers when
- * the channel is over its rate (NULL: nothing). */
+/* What a registrar takes: the parameters without which the request means nothing, its function, and what it
+ * answers when the channel is over its rate (NULL: nothing). */
 static const struct {
     uint32_t required;
     void (*handle)(const struct asap_call *call);
     void (*refuse)(const struct asap_call *call, const struct asap_reject *reject);
 } requests[ASAP_TYPES] = {
-    [ASAP_REGISTRATION] = {WIRE_HAS_POOL_HANDLE | WIRE_HAS_POOL_ELEMENT, asap_registration, overload_registration},
+    [ASAP_REGISTRATION] = {WIRE_HAS_POOL_HANDLE | WIRE_HAS_POOL_ELEMENT, asap_registration,
+                           overload_registration},
     [ASAP_DEREGISTRATION] = {WIRE_HAS_POOL_HANDLE | WIRE_HAS_PE_IDENTIFIER, asap_deregistration,
                              asap_reply_deregistration},
     [ASAP_HANDLE_RESOLUTION] = {WIRE_HAS_POOL_HANDLE, asap_resolution, asap_reply_resolution_error},
-    [ASAP_ENDPOINT_KEEP_ALIVE_ACK] = {WIRE_HAS_POOL_HANDLE | WIRE_HAS_PE_IDENTIFIER, asap_keep_alive_ack, NULL},
+    [ASAP_ENDPOINT_KEEP_ALIVE_ACK] = {WIRE_HAS_POOL_HANDLE | WIRE_HAS_PE_IDENTIFIER, asap_keep_alive_ack,
+                                      NULL},
     [ASAP_ENDPOINT_UNREACHABLE] = {WIRE_HAS_POOL_HANDLE | WIRE_HAS_PE_IDENTIFIER, asap_unreachable, NULL},
 };
 
@@ -154,7 +176,7 @@ static void log_fault(const struct asap_call *call, const char *what, struct log
     char peer[ADDRESS_TEXT_MAX + 8];
     uint32_t suppressed;
 
-    if (!log_limit_allows(limit, call->now_ms, ASAP_LOG_INTERVAL_MS, &suppressed))
+    if (!log_limit_allows(limit, call->now_ms, ASAP_LOG_INTERVAL_MS, &suppressed) || !may_log(call->asap))
         return;
     call->asap->link.describe(call->channel, peer);
     const struct log_field fields[] = {{"PEER", peer}, {0}};
@@ -200,8 +222,8 @@ static void dispatch(const struct asap_call *call, struct octets message)
         return;
     }
     if ((call->in->present & requests[type].required) != requests[type].required) {
-        a->fault = (struct wire_fault){.cause = WIRE_CAUSE_INVALID_VALUES,
-                                       .reason = "a mandatory parameter is missing", .report = true};
+        a->fault = (struct wire_fault){
+            .cause = WIRE_CAUSE_INVALID_VALUES, .reason = "a mandatory parameter is missing", .report = true};
         broken(call, ERR_MALFORMED, message);
         return;
     }
@@ -220,9 +242,11 @@ static void dispatch(const struct asap_call *call, struct octets message)
 
 void asap_message(struct asap *a, struct channel *c, uint32_t ppid, struct octets message, uint64_t now_ms)
 {
-    struct asap_call call = {.asap = a, .channel = c, .client = a->link.client(c), .in = &a->in, .now_ms = now_ms};
+    struct asap_call call = {
+        .asap = a, .channel = c, .client = a->link.client(c), .in = &a->in, .now_ms = now_ms};
     int error;
 
+    a->now_ms = now_ms;
     if (!call.client) {
         call.client = asap_client_new(a, c, now_ms);
         if (!call.client)

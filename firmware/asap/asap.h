@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The registrar's side of ASAP (RFC 5352): registration, deregistration, handle resolution, keep-alive, unreachable
- * reports, server announces.
+ * The registrar's side of ASAP (RFC 5352): registration, deregistration, handle resolution, keep-alive,
+ * unreachable reports, server announces.
  *
- * Knows channels, the handlespace and messages; no socket, no event loop, no clock: the daemon hands in what arrives
- * and the time, and asap_tick() acts on what is due. All sending goes through struct asap_link, so that the whole
- * behaviour is tested without a network. Whom a change concerns besides ASAP (ENRP peers, the control feed) hears of it by
- * the handlespace's own events.
+ * Knows channels, the handlespace and messages; no socket, no event loop, no clock: the daemon hands in what
+ * arrives and the time, and asap_tick() acts on what is due. All sending goes through struct asap_link, so
+ * that the whole behaviour is tested without a network. Whom a change concerns besides ASAP (ENRP peers, the
+ * control feed) hears of it by the handlespace's own events.
  */
 #ifndef ASAP_ASAP_H
 #define ASAP_ASAP_H
@@ -17,12 +17,14 @@
 
 struct asap;
 
-/* What asap needs of the transport room. Fields left NULL are filled with the functions of transport/channel.h. */
+/* What asap needs of the transport room. Fields left NULL are filled with the functions of
+ * transport/channel.h. */
 struct asap_link {
     void *context;
     int (*send)(void *context, struct channel *c, struct octets message); /* channel_send with ASAP's PPID */
-    struct channel *(*find)(void *context, uint64_t number);              /* transport_find; context: the transport */
-    /* Opens an association to a pool element's ASAP transport; NULL when it can't be. NULL as default: never. */
+    struct channel *(*find)(void *context, uint64_t number); /* transport_find; context: the transport */
+    /* Opens an association to a pool element's ASAP transport; NULL when it can't be. NULL as default: never.
+     */
     struct channel *(*connect)(void *context, const struct address *addresses, size_t n, uint16_t port);
     void (*close)(struct channel *c);
     uint64_t (*number)(const struct channel *c);
@@ -37,7 +39,7 @@ struct asap_link {
 /* What can be changed while running. Zero in a field marked * means its default. */
 struct asap_settings {
     uint32_t registrar;              /* identifier of this registrar (RFC 5353, 2.1), not 0 */
-    bool compat_rsplib;              /* registration life in ms; handles of at most 32 octets; no warnings */
+    bool compat_rsplib;              /* registration life in ms on the wire; handles of at most 32 octets */
     uint32_t keep_alive_interval_ms; /* * 5,000; each is varied by +-50 % (RFC 5352, 3.5) */
     uint32_t keep_alive_timeout_ms;  /* * 5,000 */
     uint32_t max_bad_reports;        /* MAX-BAD-PE-REPORT; one more removes the element */
@@ -56,36 +58,39 @@ struct asap_options {
 /* NULL when out of memory. The options are copied. */
 struct asap *asap_new(const struct asap_options *o);
 void asap_free(struct asap *a); /* channels and handlespace are left alone */
-/* Takes effect at once; keep-alives under way keep their old times. A new registrar identifier becomes the home of
- * all own elements. */
+/* Takes effect at once; keep-alives under way keep their old times. A new registrar identifier becomes the
+ * home of all own elements. */
 void asap_configure(struct asap *a, const struct asap_settings *s);
 
-/* --- from the transport ---------------------------------------------------------------------------------------- */
+/* --- from the transport
+ * ---------------------------------------------------------------------------------------- */
 
 /* For every channel of the ASAP endpoints, also those opened by asap itself. */
 void asap_opened(struct asap *a, struct channel *c, uint64_t now_ms);
 /* One message; answered, or dropped and counted. ppid is 0 over TCP. Never ends the channel. */
 void asap_message(struct asap *a, struct channel *c, uint32_t ppid, struct octets message, uint64_t now_ms);
-/* The elements that registered over the channel are probed over a new association when there is an ASAP transport to
- * reach them by, and have a keep-alive's timeout to come back in any case (RFC 5352, 3.5). */
+/* The elements that registered over the channel are probed over a new association when there is an ASAP
+ * transport to reach them by, and have a keep-alive's timeout to come back in any case (RFC 5352, 3.5). */
 void asap_closed(struct asap *a, struct channel *c, uint64_t now_ms);
 
-/* Acts on deadlines of the handlespace that are due, at most a thousand, so that the loop stays responsive; call again
- * as long as handlespace_next_deadline() lies in the past. */
+/* Acts on deadlines of the handlespace that are due, at most a thousand, so that the loop stays responsive;
+ * call again as long as handlespace_next_deadline() lies in the past. */
 void asap_tick(struct asap *a, uint64_t now_ms);
 
-/* After a takeover (RFC 5353, 3.5.3): tells the element with the H flag that this is its home registrar now, and begins
- * its keep-alives. The element's owner is this registrar already. */
+/* After a takeover (RFC 5353, 3.5.3): tells the element with the H flag that this is its home registrar now,
+ * and begins its keep-alives. The element's owner is this registrar already. */
 void asap_adopt(struct asap *a, struct pool_element *e, uint64_t now_ms);
 
-/* --- announces (RFC 5352, 2.2.10 and 3.6) ------------------------------------------------------------------------ */
+/* --- announces (RFC 5352, 2.2.10 and 3.6)
+ * ------------------------------------------------------------------------ */
 
 /* Composes ASAP_SERVER_ANNOUNCE with the transports given (none: clients use the sender's address). Length or
  * ERR_NO_SPACE. */
-int asap_write_announce(const struct asap *a, const struct wire_transport *transports, size_t n, uint8_t *buffer,
-                        size_t capacity);
+int asap_write_announce(const struct asap *a, const struct wire_transport *transports, size_t n,
+                        uint8_t *buffer, size_t capacity);
 
-/* --- figures ------------------------------------------------------------------------------------------------------ */
+/* --- figures
+ * ------------------------------------------------------------------------------------------------------ */
 
 enum { ASAP_TYPES = 16, ASAP_CAUSES = 16 };
 struct asap_statistics {
@@ -97,7 +102,7 @@ struct asap_statistics {
     uint64_t rejected[ASAP_CAUSES]; /* refused requests by cause (enum wire_cause) */
     uint64_t overload;              /* messages over the channel's rate, answered or dropped */
     uint64_t send_failures;
-    uint64_t elements_lost;         /* removed because a keep-alive was not answered, or reported too often */
+    uint64_t elements_lost; /* removed because a keep-alive was not answered, or reported too often */
     uint64_t elements_expired;
 };
 const struct asap_statistics *asap_statistics(const struct asap *a);

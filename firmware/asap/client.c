@@ -61,7 +61,8 @@ static struct asap_place place_of(const struct asap *a, const struct address *ad
     return place;
 }
 
-void asap_client_place(struct asap *a, struct asap_client *client, const struct address *address, uint16_t port)
+void asap_client_place(struct asap *a, struct asap_client *client, const struct address *address,
+                       uint16_t port)
 {
     struct asap_client *other;
 
@@ -116,7 +117,8 @@ static int compare_keys(const void *x, const void *y)
     return kx < ky ? -1 : kx > ky;
 }
 
-/* Drops what is gone and what is there twice, so that a channel on which elements come and go does not grow. */
+/* Drops what is gone and what is there twice, so that a channel on which elements come and go does not grow.
+ */
 static void compact(struct asap *a, struct asap_client *client)
 {
     uint32_t kept = 0;
@@ -144,7 +146,8 @@ static void make_room(struct asap *a, struct asap_client *client)
     }
 }
 
-/* Without memory the element only loses its fast probe when the channel closes; its keep-alives find out as well. */
+/* Without memory the element only loses its fast probe when the channel closes; its keep-alives find out as
+ * well. */
 void asap_bind(struct asap *a, struct asap_client *client, struct pool_element *e)
 {
     uint64_t number = a->link.number(client->channel);

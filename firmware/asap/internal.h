@@ -13,22 +13,24 @@
 #include <uthash.h>
 
 enum {
-    ASAP_ADDRESSES_MAX = 64,        /* of one pool element or association */
-    ASAP_ITEMS_MAX = 1600,          /* elements in one response: 64 KiB hold no more */
+    ASAP_ADDRESSES_MAX = 64,                /* of one pool element or association */
+    ASAP_ITEMS_MAX = 1600,                  /* elements in one response: 64 KiB hold no more */
     ASAP_RUN_MAX = ASAP_ADDRESSES_MAX * 20, /* their encoded form */
-    ASAP_COMPAT_HANDLE_MAX = 32,    /* rsplib's RSERPOOL_MAX_POOL_HANDLE_SIZE */
-    ASAP_LOG_INTERVAL_MS = 10000,
+    ASAP_COMPAT_HANDLE_MAX = 32,            /* rsplib's RSERPOOL_MAX_POOL_HANDLE_SIZE */
+    ASAP_LOG_INTERVAL_MS = 10000,           /* between two lines of one kind about one client */
+    ASAP_LOG_BUDGET = 50,                   /* lines a second about all of them */
 };
 
-/* A place to reach a pool element: key of the table of associations. Zero it before filling: compared as octets. */
+/* A place to reach a pool element: key of the table of associations. Zero it before filling: compared as
+ * octets. */
 struct asap_place {
     uint64_t secret;
     struct address address;
     uint16_t port;
 };
 
-/* What asap keeps for one channel. The elements that registered over it are remembered by pool index and identifier, not
- * by pointer: they may go in many ways. */
+/* What asap keeps for one channel. The elements that registered over it are remembered by pool index and
+ * identifier, not by pointer: they may go in many ways. */
 struct asap_client {
     LIST_ENTRY(asap_client) all;
     UT_hash_handle hh; /* by place; SCTP only */
@@ -53,6 +55,9 @@ struct asap {
     struct asap_clients clients;
     struct asap_client *places;
     uint64_t random, secret;
+    uint64_t now_ms; /* of the call under way */
+    uint64_t log_second;
+    uint32_t log_lines;
     struct wire_message in; /* the message under way; too large to clear on the stack each time */
     struct wire_fault fault;
     uint8_t buffer[WIRE_MESSAGE_MAX + 4]; /* the one answer under way */
@@ -77,18 +82,21 @@ struct asap_reject {
 
 /* reply.c: every message that leaves. */
 int asap_send(struct asap *a, struct channel *c, uint8_t type, int length);
-void asap_reply_registration(const struct asap_call *call, uint32_t identifier, const struct asap_reject *reject);
+void asap_reply_registration(const struct asap_call *call, uint32_t identifier,
+                             const struct asap_reject *reject);
 void asap_reply_deregistration(const struct asap_call *call, const struct asap_reject *reject);
 void asap_reply_resolution_error(const struct asap_call *call, const struct asap_reject *reject);
 void asap_send_removed(struct asap *a, struct pool_element *e);
 int asap_send_keep_alive(struct asap *a, struct channel *c, const struct pool_element *e, uint8_t flags);
-void asap_send_error(struct asap *a, struct channel *c, const struct wire_fault *fault, struct octets message);
+void asap_send_error(struct asap *a, struct channel *c, const struct wire_fault *fault,
+                     struct octets message);
 
 /* client.c: one struct a channel, and the elements bound to it. */
 struct asap_client *asap_client_new(struct asap *a, struct channel *c, uint64_t now_ms);
 void asap_client_free(struct asap *a, struct asap_client *client);
 bool asap_client_allows(struct asap *a, struct asap_client *client, uint64_t now_ms);
-void asap_client_place(struct asap *a, struct asap_client *client, const struct address *address, uint16_t port);
+void asap_client_place(struct asap *a, struct asap_client *client, const struct address *address,
+                       uint16_t port);
 struct asap_client *asap_client_at(struct asap *a, const struct address *addresses, size_t n, uint16_t port);
 void asap_bind(struct asap *a, struct asap_client *client, struct pool_element *e);
 void asap_unbind(struct asap *a, struct asap_client *client, const struct pool_element *e);
@@ -104,8 +112,8 @@ void asap_keep_alive_start(struct asap *a, struct pool_element *e, uint64_t now_
 void asap_probe(struct asap *a, struct pool_element *e, uint8_t flags, uint64_t now_ms);
 void asap_lose(struct asap *a, struct pool_element *e, const char *why);
 
-/* May the channel change this element? PROTOCOL-NOTES of the field: rsplib checks nothing; here the channel must be the
- * one of the registration or share an address with it. */
+/* May the channel change this element? PROTOCOL-NOTES of the field: rsplib checks nothing; here the channel
+ * must be the one of the registration or share an address with it. */
 bool asap_may_change(struct asap *a, struct channel *c, const struct pool_element *e);
 bool asap_owns(const struct asap *a, const struct pool_element *e);
 size_t asap_unpack_addresses(struct octets run, struct address *out, size_t max);

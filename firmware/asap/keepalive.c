@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Is the element there? Keep-alives, their answers, unreachable reports, and what is due (RFC 5352, 3.4 and 3.5). */
+/* Is the element there? Keep-alives, their answers, unreachable reports, and what is due (RFC 5352, 3.4
+ * and 3.5). */
 #include "asap/internal.h"
 
 enum { TICK_MAX = 1000 };
@@ -32,7 +33,8 @@ static void await_ack(struct asap *a, struct pool_element *e, uint64_t now_ms)
                               now_ms + a->settings.keep_alive_timeout_ms);
 }
 
-/* An association to the element's ASAP transport: one that is there, or a new one. NULL when there is no way. */
+/* An association to the element's ASAP transport: one that is there, or a new one. NULL when there is no way.
+ */
 static struct asap_client *reach(struct asap *a, const struct pool_element *e, uint64_t now_ms)
 {
     struct wire_pool_element element;
@@ -61,7 +63,8 @@ static struct asap_client *reach(struct asap *a, const struct pool_element *e, u
     return client;
 }
 
-/* Sends a keep-alive by the element's channel, or by a new one to its ASAP transport; in any case its time runs. */
+/* Sends a keep-alive by the element's channel, or by a new one to its ASAP transport; in any case its time
+ * runs. */
 void asap_probe(struct asap *a, struct pool_element *e, uint8_t flags, uint64_t now_ms)
 {
     struct channel *c = a->link.find(a->link.context, pool_element_channel(e));
@@ -150,6 +153,7 @@ void asap_tick(struct asap *a, uint64_t now_ms)
     enum handlespace_deadline kind;
     struct pool_element *e;
 
+    a->now_ms = now_ms;
     for (int i = 0; i < TICK_MAX && (e = handlespace_due(a->handlespace, now_ms, &kind)); i++)
         act(a, e, kind, now_ms);
 }
@@ -177,7 +181,8 @@ void asap_opened(struct asap *a, struct channel *c, uint64_t now_ms)
     client->probe_flags = 0;
 }
 
-/* The association that was opened for a keep-alive did not come about: RFC 5352, 3.5 calls the element unreachable. */
+/* The association that was opened for a keep-alive did not come about: RFC 5352, 3.5 calls the element
+ * unreachable. */
 static void orphan(struct asap *a, struct asap_client *client, struct pool_element *e, uint64_t now_ms)
 {
     pool_element_set_channel(e, 0);
@@ -191,6 +196,7 @@ void asap_closed(struct asap *a, struct channel *c, uint64_t now_ms)
 {
     struct asap_client *client = a->link.client(c);
 
+    a->now_ms = now_ms;
     if (!client)
         return;
     /* Out of the table first: nobody shall be sent to a channel that is going. */

@@ -59,9 +59,9 @@ static struct octets quote_policy(struct registration *r, const struct wire_poli
 }
 
 /*
- * RFC 5352, 2.2.1: the user transport's addresses are a subset of the association's. Real pool elements list every
- * address of their host, also of a family that this association can't have; those are taken out, and a registration
- * of which nothing is left is refused.
+ * RFC 5352, 2.2.1: the user transport's addresses are a subset of the association's. Real pool elements list
+ * every address of their host, also of a family that this association can't have; those are taken out, and a
+ * registration of which nothing is left is refused.
  */
 static bool keep_own_addresses(const struct asap_call *call, struct registration *r)
 {
@@ -83,8 +83,9 @@ static bool keep_own_addresses(const struct asap_call *call, struct registration
     return true;
 }
 
-/* RFC 5352, 3.1: the ASAP transport is what the registration came from, whatever the element wrote there. Over TCP there
- * is none (it MUST be SCTP): believing the element would let it point our keep-alives at others. */
+/* RFC 5352, 3.1: the ASAP transport is what the registration came from, whatever the element wrote there.
+ * Over TCP there is none (it MUST be SCTP): believing the element would let it point our keep-alives at
+ * others. */
 static void fill_asap_transport(const struct asap_call *call, struct registration *r)
 {
     struct address peers[ASAP_ADDRESSES_MAX];
@@ -178,11 +179,13 @@ static struct asap_reject verdict(const struct asap_call *call, struct registrat
     return reject;
 }
 
-/* compat rsplib: the life is unsigned milliseconds; the handlespace, which counts in seconds, is corrected. */
-static void correct_life(struct asap *a, struct pool_element *e, int32_t life, uint64_t now_ms)
+/* compat rsplib: the life is unsigned milliseconds on the wire; the handlespace has seconds in both modes. */
+static int32_t life_in_seconds(const struct asap *a, int32_t life)
 {
-    if (a->settings.compat_rsplib && life != WIRE_LIFE_FOREVER)
-        pool_element_set_deadline(a->handlespace, e, DEADLINE_REGISTRATION, now_ms + (uint32_t)life);
+    uint32_t ms = (uint32_t)life;
+
+    return !a->settings.compat_rsplib || life == WIRE_LIFE_FOREVER ? life
+                                                                   : (int32_t)(ms / 1000 + (ms % 1000 != 0));
 }
 
 /* The channel gives up an element that another one takes over. */
@@ -219,6 +222,7 @@ void asap_registration(const struct asap_call *call)
         return;
     }
     r.element.home_registrar = a->settings.registrar;
+    r.element.registration_life = life_in_seconds(a, r.element.registration_life);
     fill_asap_transport(call, &r);
     error = handlespace_register(a->handlespace, call->in->pool_handle, &r.element, call->now_ms,
                                  HANDLESPACE_REGISTERED, &e);
@@ -227,12 +231,12 @@ void asap_registration(const struct asap_call *call)
         asap_reply_registration(call, identifier, &reject);
         return;
     }
-    correct_life(a, e, r.element.registration_life, call->now_ms);
     pool_element_set_reports(e, 0);
     move_channel(call, e);
     if (pool_element_deadline(e, DEADLINE_KEEP_ALIVE) == HANDLESPACE_NEVER)
         asap_keep_alive_start(a, e, call->now_ms);
-    asap_log_element(a, known ? LOG_DEBUG : LOG_INFO, e, call->channel, known ? "re-registered" : "registered");
+    asap_log_element(a, known ? LOG_DEBUG : LOG_INFO, e, call->channel,
+                     known ? "re-registered" : "registered");
     asap_reply_registration(call, identifier, NULL);
 }
 

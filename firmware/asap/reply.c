@@ -26,7 +26,8 @@ static void count_reject(struct asap *a, const struct asap_reject *reject)
     a->statistics.rejected[reject->cause < ASAP_CAUSES ? reject->cause : 0]++;
 }
 
-void asap_reply_registration(const struct asap_call *call, uint32_t identifier, const struct asap_reject *reject)
+void asap_reply_registration(const struct asap_call *call, uint32_t identifier,
+                             const struct asap_reject *reject)
 {
     struct asap *a = call->asap;
     struct writer w = begin(a, ASAP_REGISTRATION_RESPONSE, reject ? ASAP_FLAG_REJECT : 0);
@@ -68,7 +69,8 @@ void asap_reply_resolution_error(const struct asap_call *call, const struct asap
     asap_send(a, call->channel, ASAP_HANDLE_RESOLUTION_RESPONSE, wire_end(&w));
 }
 
-/* Tells an element whose registration life is over that it is out (RFC 5352, 3.2), if it still can be told. */
+/* Tells an element whose registration life is over that it is out (RFC 5352, 3.2), if it still can be told.
+ */
 void asap_send_removed(struct asap *a, struct pool_element *e)
 {
     struct channel *c = a->link.find(a->link.context, pool_element_channel(e));
@@ -82,7 +84,8 @@ void asap_send_removed(struct asap *a, struct pool_element *e)
     asap_send(a, c, ASAP_DEREGISTRATION_RESPONSE, wire_end(&w));
 }
 
-/* With the PE Identifier, which RFC 5352 does not have: one process may serve several identities, and rsplib's needs it. */
+/* With the PE Identifier, which RFC 5352 does not have: one process may serve several identities, and
+ * rsplib's needs it. */
 int asap_send_keep_alive(struct asap *a, struct channel *c, const struct pool_element *e, uint8_t flags)
 {
     struct wire_message m = {
@@ -107,7 +110,8 @@ static void put_cause(struct writer *w, uint16_t cause, struct octets informatio
     writer_put(w, padding, (4 - information.length % 4) % 4);
 }
 
-/* ASAP_ERROR for a message that could not be used, or with parameters that could not (RFC 5354, 3 and 3.12). */
+/* ASAP_ERROR for a message that could not be used, or with parameters that could not (RFC 5354, 3 and 3.12).
+ */
 void asap_send_error(struct asap *a, struct channel *c, const struct wire_fault *fault, struct octets message)
 {
     struct wire_message m = {.protocol = WIRE_ASAP, .type = ASAP_ERROR, .present = WIRE_HAS_ERROR};
@@ -129,8 +133,8 @@ void asap_send_error(struct asap *a, struct channel *c, const struct wire_fault 
     asap_send(a, c, ASAP_ERROR, wire_write(&m, a->buffer, sizeof a->buffer));
 }
 
-int asap_write_announce(const struct asap *a, const struct wire_transport *transports, size_t n, uint8_t *buffer,
-                        size_t capacity)
+int asap_write_announce(const struct asap *a, const struct wire_transport *transports, size_t n,
+                        uint8_t *buffer, size_t capacity)
 {
     struct writer w = writer_of(buffer, capacity);
 

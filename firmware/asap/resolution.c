@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Handle resolution (RFC 5352, 3.3): the hot path. Parsed in place, selected into an array on the stack, the elements'
- * encoded parameters copied into the one response buffer; nothing is allocated.
+ * Handle resolution (RFC 5352, 3.3): the hot path. Parsed in place, selected into an array on the stack, the
+ * elements' encoded parameters copied into the one response buffer; nothing is allocated.
  */
 #include "asap/internal.h"
 

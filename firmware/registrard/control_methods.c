@@ -55,7 +55,8 @@ static struct pool *pool_of(struct registrard *r, struct control_request *q, con
 {
     uint8_t *handle = malloc(HANDLE_MAX);
     int length = handle ? control_get_handle(params, handle, HANDLE_MAX) : ERR_MEMORY;
-    struct pool *p = length < 0 ? NULL : handlespace_find_pool(r->handlespace, octets_of(handle, (size_t)length));
+    struct pool *p =
+        length < 0 ? NULL : handlespace_find_pool(r->handlespace, octets_of(handle, (size_t)length));
 
     free(handle);
     if (length < 0)
@@ -82,7 +83,7 @@ static void pool_get(void *context, struct control_request *q, const json_t *par
     json_t *result = json_object(), *list = json_array();
     e = first ? handlespace_element_next(p, NULL) : handlespace_element_after(p, after);
     for (; e && n < limit; e = handlespace_element_next(p, e), n++)
-        json_array_append_new(list, json_element(r, e));
+        json_array_append_new(list, json_element(e));
     json_object_set_new(result, "pool", json_pool(p));
     json_object_set_new(result, "elements", list);
     json_object_set_new(result, "more", json_boolean(e != NULL));
@@ -91,11 +92,14 @@ static void pool_get(void *context, struct control_request *q, const json_t *par
 
 static void peers_list(void *context, struct control_request *q, const json_t *params)
 {
-    json_t *result = json_object();
+    struct registrard *r = context;
+    json_t *result = json_object(), *list = json_array();
+    const struct enrp_peer *peer = NULL;
 
-    (void)context;
     (void)params;
-    json_object_set_new(result, "peers", json_array());
+    while (r->enrp && (peer = enrp_peer_next(r->enrp, peer)))
+        json_array_append_new(list, json_peer(r, peer));
+    json_object_set_new(result, "peers", list);
     control_reply(q, result);
 }
 

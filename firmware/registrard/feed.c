@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The feed: a snapshot in pieces, then changes. A reader's place in the snapshot is a pool index and a PE identifier, both
- * of which stay valid whatever is removed meanwhile; pieces follow the reader's own pace, so that neither the loop
- * nor the queue pays for a large handlespace.
+ * The feed: a snapshot in pieces, then changes. A reader's place in the snapshot is a pool index and a PE
+ * identifier, both of which stay valid whatever is removed meanwhile; pieces follow the reader's own pace, so
+ * that neither the loop nor the queue pays for a large handlespace.
  */
+#include "base/clock.h"
 #include "base/error.h"
 #include "registrard/registrard.h"
 
@@ -39,13 +40,13 @@ static json_t *event_with(const char *kind, const char *key, json_t *value)
 
 static json_t *next_element(struct feed_reader *f, struct pool *p)
 {
-    struct pool_element *e = f->in_elements ? handlespace_element_after(p, f->element)
-                                            : handlespace_element_next(p, NULL);
+    struct pool_element *e =
+        f->in_elements ? handlespace_element_after(p, f->element) : handlespace_element_next(p, NULL);
     if (!e)
         return NULL;
     f->in_elements = true;
     f->element = pool_element_identifier(e);
-    return event_with("element", "element", json_element(f->r, e));
+    return event_with("element", "element", json_element(e));
 }
 
 /* The next event of the snapshot; NULL when it is complete. */
@@ -68,11 +69,25 @@ static json_t *next_event(struct feed_reader *f)
     return event_with("pool", "pool", json_pool(p));
 }
 
+/* The beginning in one go: the registrar and its few peers. */
+static void send_begin(struct feed_reader *f, struct control_subscriber *s)
+{
+    const struct enrp_peer *peer = NULL;
+
+    f->begun = true;
+    control_feed_send(s, "feed", event_of("snapshot-begin"));
+    if (!f->gone)
+        control_feed_send(s, "feed", event_with("registrar", "registrar", json_registrar(f->r)));
+    while (!f->gone && f->r->enrp && (peer = enrp_peer_next(f->r->enrp, peer)))
+        control_feed_send(s, "feed", event_with("peer", "peer", json_peer(f->r, peer)));
+}
+
 static void send_piece(struct feed_reader *f, struct control_subscriber *s)
 {
+    if (!f->begun)
+        send_begin(f, s);
     for (int i = 0; i < PIECE && !f->done && !f->gone; i++) {
-        json_t *event = !f->begun ? event_of("snapshot-begin") : next_event(f);
-        f->begun = true;
+        json_t *event = next_event(f);
         if (!event) {
             f->done = true;
             event = event_of("snapshot-end");
@@ -155,26 +170,51 @@ void feed_handlespace(struct registrard *r, const struct handlespace_event *even
         publish(r, event_with("pool-removed", "index", json_integer(pool_index(event->pool))));
         break;
     case HANDLESPACE_ELEMENT_ADDED:
-        publish(r, event_with("element", "element", json_element(r, event->element)));
+        publish(r, event_with("element", "element", json_element(event->element)));
         publish_pool(r, event->pool);
         break;
     case HANDLESPACE_ELEMENT_UPDATED:
     case HANDLESPACE_ELEMENT_OWNER:
-        publish(r, event_with("element", "element", json_element(r, event->element)));
+        publish(r, event_with("element", "element", json_element(event->element)));
         break;
     case HANDLESPACE_ELEMENT_REMOVED:
         publish_removed(r, event);
+        if (pool_elements(event->pool))
+            publish_pool(r, event->pool);
         break;
     case HANDLESPACE_ELEMENT_REFRESHED:
         break;
     }
 }
 
+void feed_peer(struct registrard *r, const struct enrp_peer *peer, bool gone)
+{
+    if (!r->control || control_subscribers(r->control) == 0)
+        return;
+    publish(r, gone ? event_with("peer-removed", "identifier", json_integer(peer->identifier))
+                    : event_with("peer", "peer", json_peer(r, peer)));
+}
+
+/* Peers heard since the last time: presence changes nothing but when they were last heard. */
+static void feed_heard(struct registrard *r)
+{
+    const struct enrp_peer *peer = NULL;
+    uint64_t now = clock_ms();
+
+    while (r->enrp && (peer = enrp_peer_next(r->enrp, peer)))
+        if (peer->last_heard_ms > r->fed_ms)
+            feed_peer(r, peer, false);
+    r->fed_ms = now;
+}
+
 void feed_second(struct registrard *r)
 {
-    if (!r->changed)
-        return;
+    bool changed = r->changed;
+
     r->changed = false;
-    if (r->control && control_subscribers(r->control))
+    if (!r->control || control_subscribers(r->control) == 0)
+        return;
+    feed_heard(r);
+    if (changed)
         publish(r, event_with("registrar", "registrar", json_registrar(r)));
 }

@@ -63,11 +63,12 @@ json_t *json_registrar(const struct registrard *r)
     put_number(o, "uptime", clock_ms() - r->started_ms);
     put_number(o, "asap_port", s->asap_port);
     json_object_set_new(o, "asap_transports", transports);
-    json_object_set_new(o, "asap_addresses", addresses_of_endpoint(r->asap_sctp ? r->asap_sctp : r->asap_tcp));
+    json_object_set_new(o, "asap_addresses",
+                        addresses_of_endpoint(r->asap_sctp ? r->asap_sctp : r->asap_tcp));
     put_number(o, "enrp_port", s->enrp_port);
-    json_object_set_new(o, "enrp_addresses", json_array());
+    json_object_set_new(o, "enrp_addresses", addresses_of_endpoint(r->enrp_sctp));
     json_object_set_new(o, "asap_announce", announce_object(&s->asap_announce, r->asap_announcer != NULL));
-    json_object_set_new(o, "enrp_announce", announce_object(&s->enrp_announce, false));
+    json_object_set_new(o, "enrp_announce", announce_object(&s->enrp_announce, r->enrp_announcer != NULL));
     put_handlespace(o, r);
     put_text(o, "state", "serving");
     return o;
@@ -183,18 +184,16 @@ static void put_opaque(json_t *o, const struct wire_transport *t)
     json_decref(hex);
 }
 
-static void put_life(json_t *o, const struct registrard *r, const struct pool_element *e, int32_t life)
+static void put_life(json_t *o, const struct pool_element *e, int32_t life)
 {
     uint64_t deadline = pool_element_deadline(e, DEADLINE_REGISTRATION), now = clock_ms();
 
-    if (life != WIRE_LIFE_FOREVER && r->settings.compat_rsplib)
-        life = (int32_t)((uint32_t)life / 1000); /* unsigned milliseconds there */
     json_object_set_new(o, "registration_life", json_integer(life));
     if (deadline != HANDLESPACE_NEVER)
         put_number(o, "remaining", deadline > now ? deadline - now : 0);
 }
 
-json_t *json_element(const struct registrard *r, const struct pool_element *e)
+json_t *json_element(const struct pool_element *e)
 {
     struct wire_pool_element element;
     json_t *o = json_object(), *user;
@@ -205,7 +204,7 @@ json_t *json_element(const struct registrard *r, const struct pool_element *e)
     put_number(o, "identifier", pool_element_identifier(e));
     put_number(o, "home_registrar", pool_element_owner(e));
     put_policy(o, &element.policy);
-    put_life(o, r, e, element.registration_life);
+    put_life(o, e, element.registration_life);
     user = transport_object(&element.user);
     if (element.user.type == WIRE_OPAQUE)
         put_opaque(user, &element.user);
@@ -218,20 +217,53 @@ json_t *json_element(const struct registrard *r, const struct pool_element *e)
 const char *json_reason(enum handlespace_reason reason)
 {
     static const char *const names[] = {
-        [HANDLESPACE_REGISTERED] = "registered", [HANDLESPACE_DEREGISTERED] = "deregistered",
-        [HANDLESPACE_EXPIRED] = "expired",       [HANDLESPACE_UNREACHABLE] = "unreachable",
-        [HANDLESPACE_PEER] = "peer",             [HANDLESPACE_ADMIN] = "admin",
+        [HANDLESPACE_REGISTERED] = "registered",
+        [HANDLESPACE_DEREGISTERED] = "deregistered",
+        [HANDLESPACE_EXPIRED] = "expired",
+        [HANDLESPACE_UNREACHABLE] = "unreachable",
+        [HANDLESPACE_PEER] = "peer",
+        [HANDLESPACE_ADMIN] = "admin",
     };
     return reason < sizeof names / sizeof names[0] ? names[reason] : "unknown";
 }
 
-static json_t *by_type(const uint64_t *counts)
+static const char *peer_state(enum enrp_peer_state state)
+{
+    static const char *const names[] = {
+        [ENRP_PEER_CONFIGURED] = "configured", [ENRP_PEER_LEARNT] = "learnt", [ENRP_PEER_ACTIVE] = "active",
+        [ENRP_PEER_PROBED] = "probed",         [ENRP_PEER_DEAD] = "dead",
+    };
+    return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
+}
+
+json_t *json_peer(const struct registrard *r, const struct enrp_peer *peer)
+{
+    json_t *o = json_object(), *addresses = json_array();
+    char text[ADDRESS_TEXT_MAX];
+
+    for (size_t i = 0; i < peer->n_addresses; i++)
+        json_array_append_new(addresses, json_string(address_format(&peer->addresses[i], text)));
+    put_number(o, "identifier", peer->identifier);
+    json_object_set_new(o, "addresses", addresses);
+    put_number(o, "port", peer->port);
+    if (peer->last_heard_ms)
+        put_number(o, "last_heard", clock_ms() - peer->last_heard_ms);
+    put_text(o, "state", peer_state(peer->state));
+    json_object_set_new(o, "configured", json_boolean(peer->configured));
+    json_object_set_new(o, "connected", json_boolean(peer->connected));
+    if (peer->has_checksum)
+        put_number(o, "checksum", peer->checksum);
+    put_number(o, "elements", handlespace_owned(r->handlespace, peer->identifier));
+    return o;
+}
+
+static json_t *by_type(enum wire_protocol protocol, const uint64_t *counts)
 {
     json_t *o = json_object();
 
     for (uint8_t type = 1; type < ASAP_TYPES; type++)
         if (counts[type])
-            put_number(o, wire_message_name(WIRE_ASAP, type), counts[type]);
+            put_number(o, wire_message_name(protocol, type), counts[type]);
     if (counts[0])
         put_number(o, "unknown", counts[0]);
     return o;
@@ -251,8 +283,8 @@ static json_t *asap_object(const struct asap_statistics *s)
 {
     json_t *o = json_object();
 
-    json_object_set_new(o, "sent", by_type(s->sent));
-    json_object_set_new(o, "received", by_type(s->received));
+    json_object_set_new(o, "sent", by_type(WIRE_ASAP, s->sent));
+    json_object_set_new(o, "received", by_type(WIRE_ASAP, s->received));
     json_object_set_new(o, "rejected", by_cause(s->rejected));
     put_number(o, "malformed", s->malformed);
     put_number(o, "unrecognized", s->unrecognized);
@@ -264,17 +296,39 @@ static json_t *asap_object(const struct asap_statistics *s)
     return o;
 }
 
+static json_t *enrp_object(const struct enrp_statistics *s)
+{
+    json_t *o = json_object();
+
+    json_object_set_new(o, "sent", by_type(WIRE_ENRP, s->sent));
+    json_object_set_new(o, "received", by_type(WIRE_ENRP, s->received));
+    json_object_set_new(o, "rejected", json_object()); /* ENRP refuses no request by a cause */
+    put_number(o, "malformed", s->malformed);
+    put_number(o, "unrecognized", s->unrecognized);
+    put_number(o, "unexpected", s->unexpected);
+    put_number(o, "elements_accepted", s->elements_accepted);
+    put_number(o, "elements_refused", s->elements_refused);
+    put_number(o, "peers_refused", s->peers_refused);
+    put_number(o, "send_failures", s->send_failures);
+    return o;
+}
+
 static json_t *transport_counters(const struct transport_statistics *s)
 {
     const struct {
         const char *name;
         uint64_t value;
     } all[] = {
-        {"channels_opened", s->channels_opened},     {"channels_closed", s->channels_closed},
-        {"channels_refused", s->channels_refused},   {"messages_received", s->messages_received},
-        {"messages_sent", s->messages_sent},         {"octets_received", s->octets_received},
-        {"octets_sent", s->octets_sent},             {"messages_too_long", s->messages_too_long},
-        {"unframeable", s->unframeable},             {"queues_overflowed", s->queues_overflowed},
+        {"channels_opened", s->channels_opened},
+        {"channels_closed", s->channels_closed},
+        {"channels_refused", s->channels_refused},
+        {"messages_received", s->messages_received},
+        {"messages_sent", s->messages_sent},
+        {"octets_received", s->octets_received},
+        {"octets_sent", s->octets_sent},
+        {"messages_too_long", s->messages_too_long},
+        {"unframeable", s->unframeable},
+        {"queues_overflowed", s->queues_overflowed},
         {"paths_lost", s->paths_lost},
     };
     json_t *o = json_object();
@@ -289,6 +343,8 @@ json_t *json_statistics(const struct registrard *r)
     json_t *o = json_object();
 
     json_object_set_new(o, "asap", asap_object(asap_statistics(r->asap)));
+    if (r->enrp)
+        json_object_set_new(o, "enrp", enrp_object(enrp_statistics(r->enrp)));
     json_object_set_new(o, "transport", transport_counters(transport_statistics(r->transport)));
     return o;
 }

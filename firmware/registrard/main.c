@@ -25,7 +25,8 @@ struct options {
 static void usage(FILE *out)
 {
     fputs("Usage: registrard [options]\n"
-          "The registrar of an RSerPool operational scope (RFC 5351 to 5356). Without options it serves the defaults:\n"
+          "The registrar of an RSerPool operational scope (RFC 5351 to 5356). Without options it serves the "
+          "defaults:\n"
           "ASAP on port 3863 of all addresses over SCTP and TCP.\n"
           "\n"
           "  -c, --config FILE      read this configuration (libconfig); read again on SIGHUP\n"
@@ -43,7 +44,10 @@ static int level_of(const char *name)
     static const struct {
         const char *name;
         int level;
-    } levels[] = {{"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE}, {"info", LOG_INFO},
+    } levels[] = {{"error", LOG_ERR},
+                  {"warning", LOG_WARNING},
+                  {"notice", LOG_NOTICE},
+                  {"info", LOG_INFO},
                   {"debug", LOG_DEBUG}};
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
         if (strcmp(levels[i].name, name) == 0)
@@ -55,10 +59,13 @@ static int level_of(const char *name)
 static int parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},     {"check", no_argument, NULL, OPTION_CHECK},
-        {"foreground", no_argument, NULL, 'f'},       {"control", required_argument, NULL, 's'},
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, OPTION_CHECK},
+        {"foreground", no_argument, NULL, 'f'},
+        {"control", required_argument, NULL, 's'},
         {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
-        {"help", no_argument, NULL, 'h'},             {"version", no_argument, NULL, OPTION_VERSION},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, OPTION_VERSION},
         {0},
     };
     int option;
@@ -80,7 +87,8 @@ static int parse_options(int argc, char **argv, struct options *o)
         case OPTION_LOG_LEVEL:
             o->level = level_of(optarg);
             if (o->level < 0) {
-                fprintf(stderr, "registrard: --log-level %s: must be error, warning, notice, info or debug\n", optarg);
+                fprintf(stderr, "registrard: --log-level %s: must be error, warning, notice, info or debug\n",
+                        optarg);
                 return 2;
             }
             break;
@@ -129,7 +137,8 @@ static void raise_descriptors(void)
     }
 }
 
-/* A socket that was asked for must be there; the default one is a convenience where nothing prepared its folder. */
+/* A socket that was asked for must be there; the default one is a convenience where nothing prepared its
+ * folder. */
 static int open_control(struct registrard *r, const struct options *o)
 {
     const char *path = o->control ? o->control : CONTROL_REGISTRARD;
@@ -145,7 +154,9 @@ static int open_control(struct registrard *r, const struct options *o)
         return 0;
     }
     log_err("control socket %s: %s; %s", path, error_text(rc),
-            rc == ERR_ADDRESS_IN_USE ? "another registrard runs: stop it or give another --control" : error_advice(rc));
+            rc == ERR_ADDRESS_IN_USE ? "another registrard runs: stop it or give another --control"
+            : rc == ERR_NOT_FOUND    ? "make its folder, or give another --control"
+                                     : error_advice(rc));
     return rc;
 }
 

@@ -6,6 +6,7 @@
 #include "asap/asap.h"
 #include "config/config.h"
 #include "control/control.h"
+#include "enrp/enrp.h"
 #include "handlespace/handlespace.h"
 #include "transport/channel.h"
 
@@ -68,48 +69,72 @@ struct registrard {
     struct asap *asap;
     struct endpoint *asap_sctp, *asap_tcp;
     struct announcer *asap_announcer;
+    struct enrp *enrp; /* NULL: not enabled, or no SCTP */
+    struct endpoint *enrp_sctp;
+    struct announcer *enrp_announcer;
     bool no_sctp; /* the kernel has none: said once */
 
     struct control_server *control;
     struct feed_readers readers;
-    bool changed; /* something that a `registrar` event shows */
+    uint64_t fed_ms; /* when peers were last looked through */
+    bool changed;    /* something that a `registrar` event shows */
 
     struct event *deadline_timer, *announce_timer, *second_timer, *watchdog_timer;
-    uint64_t deadline_armed_ms;
+    struct event *enrp_timer;
+    uint64_t deadline_armed_ms, enrp_armed_ms;
     struct event *signals[3];
 };
 
-/* --- settings.c: a configuration as values ---------------------------------------------------------------------- */
+/* --- settings.c: a configuration as values
+ * ---------------------------------------------------------------------- */
 
 /* ERR_RANGE, ERR_LIMIT and a message (CONFIG_MESSAGE_MAX) for what the schema cannot know. */
 int settings_read(const struct config *c, struct settings *out, char *message);
 
-/* --- service.c: what the network sees ---------------------------------------------------------------------------- */
+/* --- service.c: what the network sees
+ * ---------------------------------------------------------------------------- */
 
 /* Handlespace, asap and the endpoints, by r->settings. 0 or a code and a message that says what to do. */
 int service_start(struct registrard *r, char *message);
 /* Changes over to other settings; on failure everything is as before. */
 int service_apply(struct registrard *r, const struct settings *s, char *message);
 void service_stop(struct registrard *r);
-/* Moves the one timer to the handlespace's next deadline; O(1). After everything that may have changed one. */
+/* Moves the one timer to the handlespace's next deadline; O(1). After everything that may have changed one.
+ */
 void service_arm(struct registrard *r);
 
-/* --- control_methods.c, feed.c, json.c: what operators and SNMP see -------------------------------------------------- */
+/* Why an endpoint could not be opened, and what to do, into message (CONFIG_MESSAGE_MAX). detail may be
+ * empty. */
+void service_say(char *message, const char *protocol, const char *detail, int error);
+
+/* --- peers.c: ENRP
+ * ------------------------------------------------------------------------------------------------ */
+
+int peers_start(struct registrard *r, char *message);
+/* After r->settings were changed from old. On failure ENRP is off. */
+int peers_apply(struct registrard *r, const struct settings *old, char *message);
+void peers_stop(struct registrard *r);
+
+/* --- control_methods.c, feed.c, json.c: what operators and SNMP see
+ * -------------------------------------------------- */
 
 int control_start(struct registrard *r, const char *path);
 void control_stop(struct registrard *r);
 
 void feed_subscribe(struct registrard *r, struct control_request *request);
 void feed_handlespace(struct registrard *r, const struct handlespace_event *event);
+void feed_peer(struct registrard *r, const struct enrp_peer *peer, bool gone);
 void feed_second(struct registrard *r); /* at most one `registrar` event a second */
 
 json_t *json_registrar(const struct registrard *r);
 json_t *json_pool(const struct pool *p);
-json_t *json_element(const struct registrard *r, const struct pool_element *e);
+json_t *json_element(const struct pool_element *e);
+json_t *json_peer(const struct registrard *r, const struct enrp_peer *peer);
 json_t *json_statistics(const struct registrard *r);
 const char *json_reason(enum handlespace_reason reason);
 
-/* --- supervision.c: systemd and signals ---------------------------------------------------------------------------- */
+/* --- supervision.c: systemd and signals
+ * ---------------------------------------------------------------------------- */
 
 int supervision_start(struct registrard *r);
 void supervision_ready(struct registrard *r);

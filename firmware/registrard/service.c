@@ -11,7 +11,8 @@
 
 enum { ANNOUNCE_ADDRESSES_MAX = 8, ADDRESS_PARAMETER_MAX = 20, ANNOUNCE_MAX = 1400 };
 
-/* --- the loop's callbacks --------------------------------------------------------------------------------------------- */
+/* --- the loop's callbacks
+ * --------------------------------------------------------------------------------------------- */
 
 void service_arm(struct registrard *r)
 {
@@ -80,6 +81,8 @@ static void on_changed(void *context, const struct handlespace_event *event)
     struct registrard *r = context;
 
     r->changed = true;
+    if (r->enrp)
+        enrp_handlespace_changed(r->enrp, event);
     feed_handlespace(r, event);
 }
 
@@ -97,14 +100,16 @@ static struct channel *link_find(void *context, uint64_t number)
     return number ? transport_find(r->transport, number) : NULL;
 }
 
-/* --- endpoints ---------------------------------------------------------------------------------------------------------- */
+/* --- endpoints
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 struct endpoints {
     struct endpoint *sctp, *tcp;
 };
 
-static struct endpoint *listen_on(struct registrard *r, const struct settings *s, enum transport_kind kind, int *error,
-                                  char *detail)
+static struct endpoint *listen_on(struct registrard *r, const struct settings *s, enum transport_kind kind,
+                                  int *error, char *detail)
 {
     struct endpoint_options o = {
         .kind = kind,
@@ -132,6 +137,16 @@ static void close_endpoints(struct endpoints *e)
     *e = (struct endpoints){0};
 }
 
+void service_say(char *message, const char *protocol, const char *detail, int error)
+{
+    const char *advice = error == ERR_NOT_FOUND
+                             ? "no usable address: give the interface that address, or configure another one"
+                             : error_advice(error);
+
+    snprintf(message, CONFIG_MESSAGE_MAX, "%s can't be served: %s; %s", protocol,
+             detail[0] ? detail : error_text(error), advice);
+}
+
 static void no_sctp(struct registrard *r, const struct settings *s)
 {
     if (!r->no_sctp)
@@ -156,8 +171,7 @@ static int open_endpoints(struct registrard *r, const struct settings *s, struct
         e->tcp = listen_on(r, s, TRANSPORT_TCP, &error, detail);
     if ((!e->sctp && error) || (s->asap_tcp && !e->tcp)) {
         close_endpoints(e);
-        snprintf(message, CONFIG_MESSAGE_MAX, "ASAP can't be served: %s%s%s; %s", detail, detail[0] ? ": " : "",
-                 error_text(error), error_advice(error));
+        service_say(message, "ASAP", detail, error);
         return error;
     }
     return 0;
@@ -194,15 +208,15 @@ static bool same_endpoints(const struct settings *a, const struct settings *b)
            same_addresses(&a->asap_addresses, &b->asap_addresses);
 }
 
-/* New endpoints beside the old ones where ports allow it, so that a mistake costs nothing; else in their place, with the
- * way back. */
+/* New endpoints beside the old ones where ports allow it, so that a mistake costs nothing; else in their
+ * place, with the way back. */
 static int change_endpoints(struct registrard *r, const struct settings *s, char *message)
 {
     struct endpoints new, old;
     char ignored[CONFIG_MESSAGE_MAX];
     int rc = open_endpoints(r, s, &new, message);
 
-    if (rc != 0 && rc != ERR_ADDRESS_IN_USE)
+    if (rc != 0 && (rc != ERR_ADDRESS_IN_USE || s->asap_port != r->settings.asap_port))
         return rc;
     old = take_endpoints(r);
     close_endpoints(&old);
@@ -215,9 +229,12 @@ static int change_endpoints(struct registrard *r, const struct settings *s, char
     return rc;
 }
 
-/* --- announces ------------------------------------------------------------------------------------------------------------ */
+/* --- announces
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
-static size_t sctp_transport(const struct endpoint *e, uint8_t *run, size_t capacity, struct wire_transport *out)
+static size_t sctp_transport(const struct endpoint *e, uint8_t *run, size_t capacity,
+                             struct wire_transport *out)
 {
     struct address addresses[ANNOUNCE_ADDRESSES_MAX];
     size_t n = endpoint_addresses(e, addresses, ANNOUNCE_ADDRESSES_MAX);
@@ -257,8 +274,8 @@ static void send_announce(struct registrard *r, const struct wire_transport *tra
         announcer_send(r->asap_announcer, octets_of(message, (size_t)length));
 }
 
-/* One message for SCTP and one for TCP: rsplib's clients drop an announce with more than one transport. Under compat none,
- * as its registrars do; clients then take the sender's address and port. */
+/* One message for SCTP and one for TCP: rsplib's clients drop an announce with more than one transport. Under
+ * compat none, as its registrars do; clients then take the sender's address and port. */
 static void announce(struct registrard *r)
 {
     uint8_t sctp_run[ANNOUNCE_ADDRESSES_MAX * ADDRESS_PARAMETER_MAX];
@@ -317,12 +334,14 @@ static void start_announces(struct registrard *r)
 
 static bool same_announces(const struct settings *a, const struct settings *b)
 {
-    return a->asap_announce.enabled == b->asap_announce.enabled && a->asap_announce.port == b->asap_announce.port &&
+    return a->asap_announce.enabled == b->asap_announce.enabled &&
+           a->asap_announce.port == b->asap_announce.port &&
            address_equal(&a->asap_announce.address, &b->asap_announce.address) &&
            a->asap_announce_interval_ms == b->asap_announce_interval_ms && same_endpoints(a, b);
 }
 
-/* --- start, change, stop ---------------------------------------------------------------------------------------------------- */
+/* --- start, change, stop
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void random_fill(void *out, size_t length)
 {
@@ -407,32 +426,47 @@ int service_start(struct registrard *r, char *message)
     use_endpoints(r, &e);
     say_endpoints(r);
     start_announces(r);
-    return 0;
+    return peers_start(r, message);
 }
 
-int service_apply(struct registrard *r, const struct settings *s, char *message)
+/* All that follows from settings and cannot fail, but the endpoints. */
+static void use_settings(struct registrard *r, const struct settings *s)
 {
-    struct settings old = r->settings;
-    bool other_endpoints = !same_endpoints(&old, s);
     struct asap_settings part;
 
-    if (other_endpoints) {
-        int rc = change_endpoints(r, s, message);
-        if (rc)
-            return rc;
-    }
     r->settings = *s;
     r->identifier = choose_identifier(r, s);
     part = asap_part(r, s);
     asap_configure(r->asap, &part);
     handlespace_set_limits(r->handlespace, s->max_pools, s->max_elements, s->max_handle_size);
-    if (other_endpoints)
+    r->changed = true;
+}
+
+/* The endpoints of ASAP, then those of ENRP; when the second fail, the first go back. */
+int service_apply(struct registrard *r, const struct settings *s, char *message)
+{
+    struct settings old = r->settings;
+    char ignored[CONFIG_MESSAGE_MAX];
+    bool other_endpoints = !same_endpoints(&old, s);
+    int rc = other_endpoints ? change_endpoints(r, s, message) : 0;
+
+    if (rc)
+        return rc;
+    use_settings(r, s);
+    rc = peers_apply(r, &old, message);
+    if (rc) {
+        if (other_endpoints)
+            change_endpoints(r, &old, ignored);
+        use_settings(r, &old);
+        if (peers_apply(r, s, ignored) != 0)
+            log_err("ENRP can't be served as before: %s", ignored);
+    } else if (other_endpoints) {
         say_endpoints(r);
+    }
     if (!same_announces(&old, s))
         start_announces(r);
-    r->changed = true;
     service_arm(r);
-    return 0;
+    return rc;
 }
 
 void service_stop(struct registrard *r)
@@ -441,6 +475,7 @@ void service_stop(struct registrard *r)
 
     announcer_free(r->asap_announcer);
     r->asap_announcer = NULL;
+    peers_stop(r);
     if (r->asap)
         close_endpoints(&e);
     transport_free(r->transport);

@@ -125,14 +125,16 @@ int settings_read(const struct config *c, struct settings *s, char *message)
     read_asap(c, s);
     read_enrp(c, s);
     read_limits(c, s);
-    rc = each_word(c, "registrar.asap.addresses", &s->asap_addresses, take_address, message, SETTINGS_ADDRESSES_MAX);
+    rc = each_word(c, "registrar.asap.addresses", &s->asap_addresses, take_address, message,
+                   SETTINGS_ADDRESSES_MAX);
     if (rc == 0)
         rc = each_word(c, "registrar.enrp.addresses", &s->enrp_addresses, take_address, message,
                        SETTINGS_ADDRESSES_MAX);
     if (rc == 0)
         rc = each_word(c, "registrar.peers", s, take_peer, message, SETTINGS_PEERS_MAX);
     if (rc == 0 && s->enrp_enabled && s->enrp_port == s->asap_port) {
-        snprintf(message, CONFIG_MESSAGE_MAX, "registrar.enrp.port: %u is the port of ASAP already", s->enrp_port);
+        snprintf(message, CONFIG_MESSAGE_MAX, "registrar.enrp.port: %u is the port of ASAP already",
+                 s->enrp_port);
         rc = ERR_RANGE;
     }
     return rc;

@@ -32,7 +32,8 @@ static void reload(struct registrard *r)
         rc = service_apply(r, &s, message);
     config_free(c);
     if (rc)
-        log_err("%s not applied, nothing is changed: %s", r->config_file, message[0] ? message : error_text(rc));
+        log_err("%s not applied, nothing is changed: %s", r->config_file,
+                message[0] ? message : error_text(rc));
     else
         log_notice("%s read again and applied", r->config_file);
     sd_notify(0, "READY=1");

@@ -385,33 +385,46 @@ static void a_slow_reader_costs_its_own_channel_only(void)
     host_free(&h);
 }
 
+/* More than any kernel buffers for one connection. */
+enum { SERIES = 500 };
+
+static size_t series_message(uint8_t *out, unsigned i)
+{
+    return make_message(out, 36000u + i * 4u, (uint8_t)i);
+}
+
 static void answer_series(struct seen *s, struct channel *c, struct octets m)
 {
     static uint8_t one[40000];
     (void)s, (void)m;
-    for (uint8_t i = 0; i < 100; i++)
-        CU_ASSERT_EQUAL(channel_send(c, 0, octets_of(one, make_message(one, 36000u + i * 4u, i))), ERR_OK);
+    for (unsigned i = 0; i < SERIES; i++)
+        CU_ASSERT_EQUAL(channel_send(c, 0, octets_of(one, series_message(one, i))), ERR_OK);
+}
+
+static void get_series(struct host *h, int fd)
+{
+    static uint8_t back[40000], expected[40000];
+    for (unsigned i = 0; i < SERIES; i++) {
+        size_t n = series_message(expected, i);
+        CU_ASSERT_EQUAL_FATAL(get(h, fd, back, n), n);
+        CU_ASSERT_FATAL(memcmp(back, expected, n) == 0);
+    }
 }
 
 static void a_reader_that_resumes_gets_everything_in_order(void)
 {
     struct host h;
     uint8_t request[HEADER];
-    static uint8_t back[40000], expected[40000];
     make_message(request, HEADER, 0);
-    host_listen(&h, (struct endpoint_options){.max_queued = 8 << 20});
+    host_listen(&h, (struct endpoint_options){.max_queued = 32 << 20});
     h.seen.answer = answer_series;
     int fd = dial_address(&local4, endpoint_port(h.endpoint), 4096);
     put(fd, request, sizeof request);
     WAIT_FOR(&h, h.seen.messages == 1);
     settle(&h);
-    for (uint8_t i = 0; i < 100; i++) {
-        size_t n = make_message(expected, 36000u + i * 4u, i);
-        CU_ASSERT_EQUAL_FATAL(get(&h, fd, back, n), n);
-        CU_ASSERT(memcmp(back, expected, n) == 0);
-    }
+    get_series(&h, fd);
     CU_ASSERT_EQUAL(h.seen.closed, 0);
-    CU_ASSERT_EQUAL(transport_statistics(h.transport)->messages_sent, 100);
+    CU_ASSERT_EQUAL(transport_statistics(h.transport)->messages_sent, SERIES);
     close(fd);
     host_free(&h);
 }
@@ -430,6 +443,7 @@ static void answer_and_close(struct seen *s, struct channel *c, struct octets m)
 static void a_channel_closed_in_its_message_gets_no_more_and_its_answer_arrives(void)
 {
     struct host h;
+    static uint8_t more[150000];
     uint8_t stream[64], back[64];
     size_t n = make_message(stream, 20, 1);
     size_t all = n + make_message(stream + n, 20, 2);
@@ -441,7 +455,11 @@ static void a_channel_closed_in_its_message_gets_no_more_and_its_answer_arrives(
             put(fd, stream, split);
         settle(&h);
         put(fd, stream + split, all - split);
-        CU_ASSERT_EQUAL(get(&h, fd, back, sizeof back), n); /* the answer, then the end */
+        put(fd, more, sizeof more); /* unread input does not make the end a reset */
+        CU_ASSERT_EQUAL(get(&h, fd, back, n), n);
+        errno = 0;
+        CU_ASSERT_EQUAL(get(&h, fd, back + n, 1), 0);
+        CU_ASSERT_NOT_EQUAL(errno, ECONNRESET);
         CU_ASSERT(memcmp(back, stream, n) == 0);
         CU_ASSERT_EQUAL(h.seen.messages, 1);
         close(fd);
@@ -501,14 +519,13 @@ static void a_peer_that_only_stops_sending_still_gets_its_answer(void)
 {
     struct host h;
     uint8_t request[HEADER];
-    static uint8_t back[60000];
     make_message(request, HEADER, 0);
-    host_listen(&h, (struct endpoint_options){0});
-    h.seen.answer = answer_much;
+    host_listen(&h, (struct endpoint_options){.max_queued = 32 << 20});
+    h.seen.answer = answer_series;
     int fd = dial_address(&local4, endpoint_port(h.endpoint), 2048);
     put(fd, request, sizeof request);
     shutdown(fd, SHUT_WR);
-    CU_ASSERT_EQUAL(get(&h, fd, back, sizeof back), sizeof back);
+    get_series(&h, fd);
     CU_ASSERT(ended(&h, fd));
     WAIT_FOR(&h, h.seen.closed == 1);
     CU_ASSERT_EQUAL(h.seen.reason, 0);
@@ -576,8 +593,10 @@ static void without_descriptors_the_listener_waits_and_does_not_spin(void)
         event_base_loop(h.base, EVLOOP_ONCE);
     CU_ASSERT_EQUAL(h.seen.opened, 0);
     CU_ASSERT(turns < 50); /* the clock of the test ticks ten times */
-    setrlimit(RLIMIT_NOFILE, &old);
-    WAIT_FOR(&h, h.seen.opened == 1);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &old), 0);
+    int another = dial(&h); /* valgrind's accept() loses the connection that it reports EMFILE for */
+    WAIT_FOR(&h, h.seen.opened >= 1);
+    close(another);
     close(fd);
     host_free(&h);
 }
