@@ -231,7 +231,6 @@ void asap_registration(const struct asap_call *call)
         asap_reply_registration(call, identifier, &reject);
         return;
     }
-    pool_element_set_reports(e, 0);
     move_channel(call, e);
     if (pool_element_deadline(e, DEADLINE_KEEP_ALIVE) == HANDLESPACE_NEVER)
         asap_keep_alive_start(a, e, call->now_ms);

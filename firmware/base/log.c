@@ -31,10 +31,12 @@ void log_set_level(int level)
     target.level = level;
 }
 
+/* Beyond ASCII there are controls, too: 0x85 and 0x9b, alone or as UTF-8, are a new line and the begin of an
+ * escape sequence on many terminals. */
 static void escape_controls(char *text)
 {
     for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
+        if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
             *c = '?';
 }
 

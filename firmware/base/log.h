@@ -22,8 +22,8 @@ struct log_field {
     const char *value;
 };
 
-/* Writes one message; fields may be NULL (ended by {0}). Control octets in the text are escaped, so that no
- * peer can forge a line. printf's format rules. */
+/* Writes one message; fields may be NULL (ended by {0}). What is no printable ASCII becomes '?', so that
+ * no peer can forge a line. printf's format rules. */
 void log_write(int level, const struct log_field *fields, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -122,7 +122,7 @@ const struct setting config_schema[] = {
      "limit handle-size", "Longest pool handle in octets", "255"},
     {"registrar.limits.channels", SETTING_UNSIGNED, DISRUPTS, APPLY_REGISTRARD, 1, 1000000, 0, "20000",
      "limit channels", "Most associations and connections at once", "20000"},
-    {"registrar.limits.requests-per-second", SETTING_UNSIGNED, 0, APPLY_REGISTRARD, 0, 10000000, 0, "0",
+    {"registrar.limits.requests-per-second", SETTING_UNSIGNED, 0, APPLY_REGISTRARD, 0, 10000000, 0, "20000",
      "limit requests-per-second", "Requests a second of one client; 0 for no limit", "10000"},
 };
 const size_t config_schema_rows = sizeof config_schema / sizeof config_schema[0];

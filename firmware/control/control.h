@@ -65,7 +65,8 @@ void control_fail(struct control_request *r, int code, const char *detail, ...)
 
 /* Adds the asker's connection to the feed; use inside a method, before control_reply. `drained` (may be NULL)
  * is called each time the connection's queue runs empty, to send a long snapshot piece by piece with
- * control_feed_send(); `gone` when the connection ends. */
+ * control_feed_send(); `gone` when the connection ends. NULL: the connection is gone or has too many
+ * subscriptions, or out of memory. */
 struct control_subscriber;
 struct control_subscriber *control_subscribe(struct control_request *r, void *context,
                                              void (*drained)(void *context, struct control_subscriber *s),

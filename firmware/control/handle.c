@@ -37,7 +37,7 @@ void control_put_handle(json_t *object, const uint8_t *data, size_t length)
 
 static int nibble(char c)
 {
-    const char *p = c ? strchr(hex_digits, c | 0x20) : NULL;
+    const char *p = c ? strchr(hex_digits, c >= 'A' ? c | 0x20 : c) : NULL;
     return p ? (int)(p - hex_digits) : -1;
 }
 

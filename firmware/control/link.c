@@ -59,7 +59,7 @@ static void fail_calls(struct control_link *l)
 
 static void disconnect(struct control_link *l)
 {
-    bool was_up = l->up;
+    bool was_up = l->up, freed = false;
 
     l->up = false;
     if (l->stream)
@@ -67,7 +67,11 @@ static void disconnect(struct control_link *l)
     l->stream = NULL;
     l->scanned = 0;
     retry_later(l);
+    l->freed = &freed;
     fail_calls(l);
+    if (freed)
+        return;
+    l->freed = NULL;
     if (was_up && l->options.down)
         l->options.down(l->options.context, l);
 }

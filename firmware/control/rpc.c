@@ -23,11 +23,26 @@ json_t *rpc_result(json_t *id, json_t *result)
                      result ? result : json_object());
 }
 
+/* JSON's text is UTF-8; a detail may quote what is not, or be cut off within a character. */
+static json_t *any_text(const char *text)
+{
+    json_t *value = json_string(text);
+    char ascii[RPC_MESSAGE_MAX];
+
+    if (value)
+        return value;
+    snprintf(ascii, sizeof ascii, "%s", text);
+    for (char *c = ascii; *c; c++)
+        if ((unsigned char)*c > 0x7e)
+            *c = '?';
+    return json_string(ascii);
+}
+
 json_t *rpc_error(json_t *id, int code, const char *message, const char *detail, const char *advice)
 {
-    return json_pack("{s:s, s:O, s:{s:i, s:s, s:{s:s, s:s, s:s}}}", "jsonrpc", "2.0", "id", id, "error",
+    return json_pack("{s:s, s:O, s:{s:i, s:s, s:{s:s, s:o, s:s}}}", "jsonrpc", "2.0", "id", id, "error",
                      "code", code, "message", message, "data", "name", error_name(code), "detail",
-                     detail ? detail : "", "advice", advice ? advice : "");
+                     any_text(detail ? detail : ""), "advice", advice ? advice : "");
 }
 
 int rpc_append(struct evbuffer *out, json_t *value)

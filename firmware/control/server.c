@@ -25,6 +25,7 @@
 
 enum {
     CONNECTIONS_MAX = 64,
+    SUBSCRIPTIONS_MAX = 8, /* of one connection */
     LINE_MAX_DEFAULT = 1 << 20,
     QUEUED_MAX_DEFAULT = 16 << 20,
     ACCEPT_RETRY_MS = 500
@@ -45,6 +46,7 @@ struct connection {
     struct bufferevent *stream;
     struct control_peer peer;
     struct subscribers subscribers;
+    unsigned n_subscribers;
     size_t scanned;
     unsigned references;
     LIST_ENTRY(connection) next;
@@ -303,6 +305,13 @@ static void on_accept_again(evutil_socket_t fd, short what, void *context)
     evconnlistener_enable(((struct control_server *)context)->listener);
 }
 
+/* A wrong path on the command line must not cost an operator a file. */
+static bool is_socket(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 /* Whether a process answers behind a socket file; a file that nobody serves is left over and removed. */
 static int claim_path(const struct sockaddr_un *address)
 {
@@ -312,7 +321,7 @@ static int claim_path(const struct sockaddr_un *address)
     if (fd >= 0) {
         if (connect(fd, (const void *)address, sizeof *address) == 0 || errno == EAGAIN)
             rc = ERR_ADDRESS_IN_USE;
-        else if (errno == ECONNREFUSED)
+        else if (errno == ECONNREFUSED && is_socket(address->sun_path))
             unlink(address->sun_path);
         close(fd);
     }
@@ -396,10 +405,12 @@ struct control_subscriber *control_subscribe(struct control_request *r, void *co
                                              void (*drained)(void *context, struct control_subscriber *s),
                                              void (*gone)(void *context, struct control_subscriber *s))
 {
-    struct control_subscriber *s = r->connection->server ? calloc(1, sizeof *s) : NULL;
+    bool allowed = r->connection->server && r->connection->n_subscribers < SUBSCRIPTIONS_MAX;
+    struct control_subscriber *s = allowed ? calloc(1, sizeof *s) : NULL;
 
     if (!s)
         return NULL;
+    r->connection->n_subscribers++;
     *s = (struct control_subscriber){
         .connection = r->connection, .context = context, .drained = drained, .gone = gone};
     LIST_INSERT_HEAD(&r->connection->subscribers, s, next);

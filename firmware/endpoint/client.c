@@ -71,9 +71,10 @@ static void on_opened(void *context, struct channel *channel)
     if (channel != c->channel)
         return; /* a registrar calls: what it wants it says in a keep-alive */
     c->connected = true;
-    client_event(c, &(struct pool_event){.kind = POOL_CONNECTED});
     registrations_connected(c);
     requests_connected(c);
+    client_event(
+        c, &(struct pool_event){.kind = POOL_CONNECTED}); /* last: what is asked for in it is sent once */
 }
 
 static void lost(struct pool_client *c, int reason)

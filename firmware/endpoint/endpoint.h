@@ -115,8 +115,8 @@ struct pool_resolution {
 typedef void pool_resolved(void *context, const struct pool_resolution *r);
 
 /* Resolves a pool handle; `resolved` is called once. items: elements wanted (the handle resolution option), 0
- * = the registrar's default and no option, POOL_ITEMS_ALL. Returns 0, ERR_MEMORY, or ERR_LIMIT with 65,536
- * requests open. */
+ * = the registrar's default and no option, POOL_ITEMS_ALL. Returns 0, ERR_MEMORY, ERR_ARGUMENT (a handle
+ * that no message can carry), or ERR_LIMIT with 65,536 requests open. */
 int pool_client_resolve(struct pool_client *c, struct octets pool_handle, int64_t items,
                         pool_resolved *resolved, void *context);
 /* Reports a pool element as unreachable: no answer is defined. ERR_CLOSED when not connected. */

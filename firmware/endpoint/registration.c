@@ -164,10 +164,9 @@ void pool_registration_update(struct pool_registration *r, const struct wire_pol
     struct octets other = r->element.policy.other;
     r->element.policy = *policy;
     r->element.policy.other = other; /* private to a policy that this library does not know */
-    if (r->client->connected && !r->end_wanted) {
-        r->refused = false;
+    r->refused = false;
+    if (r->client->connected && !r->end_wanted)
         start(r);
-    }
 }
 
 /* Not from within the call, whose maker does not expect its registration to be gone. */
@@ -305,6 +304,8 @@ static void adopt(struct pool_client *c, struct channel *channel, uint32_t regis
         return;
     struct channel *old = c->channel;
     bool was_connected = c->connected;
+    if (old != channel)
+        c->abandoned = 0; /* that was the old one's */
     c->channel = channel;
     c->connected = true;
     c->home = registrar;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { REQUESTS_MAX = 65536 };
+enum { REQUESTS_MAX = 65536, HANDLE_MAX = 65000 /* fits a message with all that may come with it */ };
 
 /* ASAP's requests carry no number: a response belongs to the oldest request for its pool handle. */
 struct request {
@@ -74,6 +74,8 @@ int pool_client_resolve(struct pool_client *c, struct octets pool_handle, int64_
 {
     if (c->n_requests >= REQUESTS_MAX)
         return ERR_LIMIT;
+    if (pool_handle.length == 0 || pool_handle.length > HANDLE_MAX)
+        return ERR_ARGUMENT;
     struct request *q = calloc(1, sizeof *q + pool_handle.length);
     if (!q || !(q->timer = evtimer_new(c->base, on_timer, q))) {
         free(q);

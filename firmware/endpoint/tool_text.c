@@ -2,6 +2,7 @@
 /* pooltool's arguments as text: pool handles, addresses, transports, numbers. */
 #include "endpoint/tool.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -42,9 +43,10 @@ bool tool_read_handle(const char *text, uint8_t *out, size_t *length, char why[T
     size_t n = 0;
 
     for (; *text && n < TOOL_HANDLE_MAX; n++) {
-        unsigned octet;
-        if (text[0] == '\\' && text[1] == 'x' && sscanf(text + 2, "%2x", &octet) == 1 && text[3]) {
-            out[n] = (uint8_t)octet;
+        if (text[0] == '\\' && text[1] == 'x' && isxdigit((unsigned char)text[2]) &&
+            isxdigit((unsigned char)text[3])) {
+            char digits[3] = {text[2], text[3]};
+            out[n] = (uint8_t)strtoul(digits, NULL, 16);
             text += 4;
         } else {
             out[n] = (uint8_t)*text++;

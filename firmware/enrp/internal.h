@@ -24,6 +24,7 @@ struct peer {
     struct enrp_address configured;
     struct channel *channel; /* seen.connected says whether it is open */
     struct channel *spare;   /* a second one, when both sides have connected at the same time */
+    bool shown;              /* a message of this peer came over `channel` */
     uint64_t answer_by_ms;   /* a sign of life is awaited until then; 0 = not */
     uint64_t connect_at_ms;  /* 0 = not planned */
     bool mentor_failed;
@@ -70,8 +71,8 @@ void enrp_unexpected(struct enrp *e, const struct wire_message *m, const struct 
 /* peers.c */
 struct peer *peer_find(const struct enrp *e, uint32_t identifier);
 struct peer *peer_of_channel(const struct enrp *e, const struct channel *c);
-/* NULL: too many, or out of memory. The address may be NULL. */
-struct peer *peer_add(struct enrp *e, uint32_t identifier, enum enrp_peer_state state);
+/* NULL: too many, or out of memory. certain: configured, or heard over an association. */
+struct peer *peer_add(struct enrp *e, uint32_t identifier, enum enrp_peer_state state, bool certain);
 void peer_remove(struct enrp *e, struct peer *p);
 int peers_configure(struct enrp *e, const struct enrp_address *wanted, size_t n, uint64_t now_ms);
 void peer_set_state(struct enrp *e, struct peer *p, enum enrp_peer_state state);

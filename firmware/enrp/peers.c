@@ -59,24 +59,31 @@ void peer_set_state(struct enrp *e, struct peer *p, enum enrp_peer_state state)
     tell(e, p, false);
 }
 
-/* The dead and the unconfirmed make room for the living; those by administration stay. */
-static bool make_room(struct enrp *e)
+static bool forget_one(struct enrp *e, enum enrp_peer_state state)
 {
-    if (e->n_peers < e->settings.max_peers)
-        return true;
     for (struct peer *p = TAILQ_FIRST(&e->peers); p; p = TAILQ_NEXT(p, entries)) {
-        if (p->seen.state == ENRP_PEER_DEAD && !p->seen.configured) {
+        if (p->seen.state == state && !p->seen.configured) {
             peer_remove(e, p);
             return true;
         }
     }
+    return false;
+}
+
+/* The dead make room for all, the unconfirmed for those who are certain: what anybody can announce by
+ * multicast must not keep out the living. Those by administration stay. */
+static bool make_room(struct enrp *e, bool certain)
+{
+    if (e->n_peers < e->settings.max_peers || forget_one(e, ENRP_PEER_DEAD) ||
+        (certain && forget_one(e, ENRP_PEER_LEARNT)))
+        return true;
     e->statistics.peers_refused++;
     return false;
 }
 
-struct peer *peer_add(struct enrp *e, uint32_t identifier, enum enrp_peer_state state)
+struct peer *peer_add(struct enrp *e, uint32_t identifier, enum enrp_peer_state state, bool certain)
 {
-    struct peer *p = make_room(e) ? calloc(1, sizeof *p) : NULL;
+    struct peer *p = make_room(e, certain) ? calloc(1, sizeof *p) : NULL;
     if (!p)
         return NULL;
     p->seen.identifier = identifier;
@@ -93,7 +100,7 @@ static void detach(struct enrp *e, struct peer *p, bool close)
     if (p->spare && close)
         e->options.link.close(p->spare);
     p->channel = p->spare = NULL;
-    p->seen.connected = false;
+    p->seen.connected = p->shown = false;
     p->session = (struct table_session){0};
 }
 
@@ -139,7 +146,7 @@ int peers_configure(struct enrp *e, const struct enrp_address *wanted, size_t n,
             p = TAILQ_NEXT(p, entries);
         if (p)
             continue;
-        if (!(p = peer_add(e, 0, ENRP_PEER_CONFIGURED)))
+        if (!(p = peer_add(e, 0, ENRP_PEER_CONFIGURED, true)))
             return e->n_peers >= e->settings.max_peers ? ERR_LIMIT : ERR_MEMORY;
         p->seen.configured = true;
         p->configured = wanted[i];
@@ -152,14 +159,23 @@ int peers_configure(struct enrp *e, const struct enrp_address *wanted, size_t n,
     return 0;
 }
 
+/* The place by administration goes from one to the other. */
+static void inherit(struct peer *from, struct peer *to)
+{
+    if (from->seen.configured && !to->seen.configured) {
+        to->seen.configured = true;
+        to->configured = from->configured;
+    }
+    from->seen.configured = false;
+}
+
 /* A configured address has answered and turns out to be a registrar that is known by its identifier, too. */
 static struct peer *unite(struct enrp *e, struct peer *placeholder, struct peer *known)
 {
-    if (!known->seen.configured) {
-        known->seen.configured = true;
-        known->configured = placeholder->configured;
-    }
+    inherit(placeholder, known);
     if (!known->seen.connected) {
+        if (known->channel)
+            e->options.link.close(known->channel);
         known->channel = placeholder->channel;
         known->seen.connected = placeholder->seen.connected;
         placeholder->channel = NULL;
@@ -205,9 +221,11 @@ static void set_source(struct enrp *e, struct peer *p, const struct origin *o)
 
 void peer_learn(struct enrp *e, const struct wire_server *server, uint64_t now_ms)
 {
-    if (peer_find(e, server->identifier))
+    struct peer reachable = {0};
+    peer_set_server(&reachable, server);
+    if (!reachable.seen.n_addresses || peer_find(e, server->identifier))
         return;
-    struct peer *p = peer_add(e, server->identifier, ENRP_PEER_LEARNT);
+    struct peer *p = peer_add(e, server->identifier, ENRP_PEER_LEARNT, false);
     if (!p)
         return;
     peer_set_server(p, server);
@@ -226,36 +244,60 @@ static void heard(struct enrp *e, struct peer *p, const struct origin *o)
         return;
     p->answer_by_ms = 0;
     if (!p->channel || (p->channel != o->channel && !p->seen.connected)) {
+        if (p->channel) /* was still on its way when the peer called */
+            e->options.link.close(p->channel);
         p->channel = o->channel;
         p->seen.connected = true;
         p->connect_at_ms = 0;
     } else if (p->channel != o->channel && !p->spare) {
         p->spare = o->channel;
     }
+    p->shown |= p->channel == o->channel;
     peer_set_state(e, p, ENRP_PEER_ACTIVE);
+}
+
+/* What was opened to a peer's address has shown itself to be another registrar: one that was restarted under
+ * a new identifier, as a rule. The peer loses the association. */
+static bool is_successor(const struct peer *holder, const struct origin *o)
+{
+    return holder->channel == o->channel && !holder->shown;
+}
+
+static void drop_channel(struct peer *p)
+{
+    p->channel = p->spare;
+    p->spare = NULL;
+    p->seen.connected = p->shown = p->channel != NULL; /* a spare one is open, and was heard on */
 }
 
 struct peer *peer_of_message(struct enrp *e, const struct wire_message *m, const struct origin *o)
 {
     struct peer *p = peer_find(e, m->sender);
     struct peer *holder = o->channel ? peer_of_channel(e, o->channel) : NULL;
+    struct peer *predecessor = NULL;
     bool first = !p;
     if (holder && holder->seen.identifier && holder->seen.identifier != m->sender) {
-        enrp_unexpected(e, m, o, "another registrar has shown itself on this association");
-        return NULL;
-    }
-    if (holder && !holder->seen.identifier) {
-        holder->seen.identifier = m->sender;
+        if (!is_successor(holder, o)) {
+            enrp_unexpected(e, m, o, "another registrar has shown itself on this association");
+            return NULL;
+        }
+        drop_channel(holder);
+        predecessor = holder->seen.configured ? holder : NULL; /* another one may have to make room now */
+    } else if (holder && !holder->seen.identifier) {
+        if (first)
+            holder->seen.identifier = m->sender;
         p = p ? unite(e, holder, p) : holder;
         first = false; /* it was asked to reply when the channel opened */
     }
     if (first) {
-        p = peer_add(e, m->sender, ENRP_PEER_LEARNT);
+        p = peer_add(e, m->sender, ENRP_PEER_LEARNT, o->channel != NULL);
         if (!p)
             return NULL;
         set_source(e, p, o);
         tell(e, p, false);
     }
+    if (predecessor)
+        inherit(predecessor, p);
     heard(e, p, o);
     if (first && o->channel) /* RFC 5353, 3.4.1 */
         presence_send(e, p, o->channel, ENRP_FLAG_REPLY_REQUIRED);
@@ -305,9 +347,9 @@ void enrp_channel_closed(struct enrp *e, struct channel *c, uint64_t now_ms)
     if (!p)
         return;
     if (p->spare) { /* one of two: the other goes on */
-        p->channel = p->channel == c ? p->spare : p->channel;
+        if (p->channel == c)
+            drop_channel(p);
         p->spare = NULL;
-        p->seen.connected = true;
         return;
     }
     bool was_open = p->seen.connected;

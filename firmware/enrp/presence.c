@@ -19,9 +19,11 @@ static int write_presence(struct enrp *e, uint8_t flags, uint32_t receiver)
     return wire_end(&w);
 }
 
+/* Until somebody has spoken over an association, who is there is not known (RFC 5353, 2.1). */
 void presence_send(struct enrp *e, struct peer *p, struct channel *c, uint8_t flags)
 {
-    enrp_send(e, c, ENRP_PRESENCE, write_presence(e, flags, p->seen.identifier));
+    uint32_t receiver = c == p->channel && !p->shown ? 0 : p->seen.identifier;
+    enrp_send(e, c, ENRP_PRESENCE, write_presence(e, flags, receiver));
 }
 
 void presence_announce(struct enrp *e)

@@ -21,13 +21,15 @@ static void finish(struct enrp *e, const char *how)
         e->options.serving(e->options.context);
 }
 
-static void search_again(struct enrp *e, uint64_t now_ms)
+static void search_again(struct enrp *e, uint64_t at_ms)
 {
     e->startup.phase = STARTUP_SEARCH;
     e->startup.mentor = NULL;
-    e->startup.retry_at_ms = now_ms + RETRY_MS;
+    e->startup.retry_at_ms = at_ms;
 }
 
+/* A backup mentor is asked at once, if there is one, also after the time for the search (RFC 5353, 3.2.2.2).
+ */
 void startup_lost(struct enrp *e, struct peer *p, uint64_t now_ms)
 {
     if (e->startup.mentor != p)
@@ -104,7 +106,7 @@ void list_received(struct enrp *e, struct peer *p, const struct wire_message *m,
     if (!awaited(e, p, m, o, STARTUP_LIST))
         return;
     if (m->flags & ENRP_FLAG_REJECT) {
-        search_again(e, o->now_ms);
+        search_again(e, o->now_ms + RETRY_MS);
         return;
     }
     struct wire_list list = m->list;
@@ -130,7 +132,7 @@ void table_received(struct enrp *e, struct peer *p, const struct wire_message *m
     if (!awaited(e, p, m, o, STARTUP_TABLE))
         return;
     if (m->flags & ENRP_FLAG_REJECT) {
-        search_again(e, o->now_ms);
+        search_again(e, o->now_ms + RETRY_MS);
         return;
     }
     struct wire_list list = m->list;

@@ -65,7 +65,7 @@ json_t *json_registrar(const struct registrard *r)
     json_object_set_new(o, "asap_transports", transports);
     json_object_set_new(o, "asap_addresses",
                         addresses_of_endpoint(r->asap_sctp ? r->asap_sctp : r->asap_tcp));
-    put_number(o, "enrp_port", s->enrp_port);
+    put_number(o, "enrp_port", r->enrp_sctp ? s->enrp_port : 0); /* 0: not served */
     json_object_set_new(o, "enrp_addresses", addresses_of_endpoint(r->enrp_sctp));
     json_object_set_new(o, "asap_announce", announce_object(&s->asap_announce, r->asap_announcer != NULL));
     json_object_set_new(o, "enrp_announce", announce_object(&s->enrp_announce, r->enrp_announcer != NULL));

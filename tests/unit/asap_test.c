@@ -724,6 +724,29 @@ static void a_lost_tcp_connection_gives_a_timeout_to_come_back(void)
     end();
 }
 
+static void an_element_that_moved_is_not_touched_by_its_old_channel(void)
+{
+    begin_with(&usual);
+    struct channel *c = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4711, T0);
+    struct channel *other = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4712, T0);
+    struct pe pe = echo1;
+
+    send_registration(c, &pe, T0);
+    send_registration(other, &pe, T0); /* moved by itself */
+    pe.id = 2;
+    send_registration(c, &pe, T0);
+    handlespace_remove(f.handlespace, find("EchoPool", 2), HANDLESPACE_ADMIN);
+    send_registration(other, &pe, T0); /* came anew elsewhere */
+    close_channel(c, T0 + 10);
+    CU_ASSERT_EQUAL(f.connects, 0);
+    for (uint32_t id = 1; id <= 2; id++) {
+        CU_ASSERT_EQUAL(pool_element_channel(find("EchoPool", id)), other->number);
+        CU_ASSERT_EQUAL(pool_element_deadline(find("EchoPool", id), DEADLINE_KEEP_ALIVE_TIMEOUT),
+                        HANDLESPACE_NEVER);
+    }
+    end();
+}
+
 static void churn_on_one_channel_keeps_its_elements_apart(void)
 {
     begin_with(&usual);
@@ -813,8 +836,10 @@ static void deliver_octets(struct channel *c, const void *data, size_t length)
 
 static void unknown_messages_are_reported_and_errors_are_not(void)
 {
-    static const uint8_t unknown[8] = {0x5f, 0, 0, 8, 1, 2, 3, 4}, cut[3] = {1, 0, 0},
-                         error[12] = {ASAP_ERROR, 0, 0, 12, 0, 0xff, 0, 8, 0, 0, 0, 4};
+    static const uint8_t unknown[8] = {0x5f, 0, 0, 8, 1, 2, 3, 4}, cut[3] = {1, 0, 0};
+    /* An ASAP_ERROR and a resolution, each with a parameter of type bits 01: stop and report. */
+    static const uint8_t error[12] = {ASAP_ERROR, 0, 0, 12, 0x40, 0x77, 0, 8, 0, 0, 0, 4},
+                         stopped[12] = {ASAP_HANDLE_RESOLUTION, 0, 0, 12, 0x40, 0x77, 0, 8, 0, 0, 0, 4};
     begin_with(&usual);
     struct channel *c = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4711, T0);
     struct octets information = {0};
@@ -825,6 +850,8 @@ static void unknown_messages_are_reported_and_errors_are_not(void)
     CU_ASSERT_EQUAL(cause_of(&m, &information), WIRE_CAUSE_UNRECOGNIZED_MESSAGE);
     CU_ASSERT_EQUAL(information.length, 8);
     forget_sent();
+    deliver_octets(c, stopped, sizeof stopped);
+    CU_ASSERT_EQUAL(next_sent(NULL).type, ASAP_ERROR);
     deliver_octets(c, error, sizeof error);
     CU_ASSERT_EQUAL(next_sent(NULL).type, 0);
     deliver_octets(c, cut, sizeof cut);
@@ -967,6 +994,8 @@ static const struct unit_test tests[] = {
      an_element_that_cannot_be_reached_is_removed_at_once},
     {"a lost TCP connection gives a timeout to come back",
      a_lost_tcp_connection_gives_a_timeout_to_come_back},
+    {"an element that moved is not touched by its old channel",
+     an_element_that_moved_is_not_touched_by_its_old_channel},
     {"churn on one channel keeps its elements apart", churn_on_one_channel_keeps_its_elements_apart},
     {"adoption sends the home flag", adoption_sends_the_home_flag},
     {"a channel over its rate is told so", a_channel_over_its_rate_is_told_so},

@@ -208,6 +208,9 @@ static void no_text_from_the_network_can_forge_a_line_of_the_log(void)
     CU_ASSERT_PTR_NULL(strchr(out, '\r'));
     CU_ASSERT_PTR_NULL(strchr(out, '\x7f'));
     CU_ASSERT_PTR_NOT_NULL(strstr(out, "pool a"));
+    CU_ASSERT(logged(LOG_INFO, "pool b\xc2\x85registrard: error: forged\x9b[2J", out, sizeof out) > 0);
+    CU_ASSERT_PTR_NULL(strchr(out, '\x85'));
+    CU_ASSERT_PTR_NULL(strchr(out, '\x9b'));
     CU_ASSERT_EQUAL(logged(LOG_DEBUG, "too fine", out, sizeof out), 0);
     memset(endless, 'x', sizeof endless - 1);
     CU_ASSERT(logged(LOG_ERR, endless, out, sizeof out) < 2048);

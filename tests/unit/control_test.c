@@ -38,6 +38,17 @@ static void method_fail(void *context, struct control_request *r, const json_t *
     control_fail(r, ERR_NOT_FOUND, "pool %s", "Echo");
 }
 
+static void method_fail_at_length(void *context, struct control_request *r, const json_t *params)
+{
+    char detail[1000] = "";
+    (void)context;
+    (void)params;
+    for (size_t i = 1; i + 2 < sizeof detail;
+         i += 2) /* cut off anywhere, half of the cuts are within a character */
+        memcpy(detail + i - 1, "\xc3\xa9", 3);
+    control_fail(r, ERR_SYNTAX, "%s%s", json_string_value(json_object_get(params, "before")), detail);
+}
+
 static void method_later(void *context, struct control_request *r, const json_t *params)
 {
     struct fixture *f = context;
@@ -61,14 +72,20 @@ static void on_gone(void *context, struct control_subscriber *s)
 static void method_subscribe(void *context, struct control_request *r, const json_t *params)
 {
     (void)params;
-    control_subscribe(r, context, on_drained, on_gone);
-    control_reply(r, json_object());
+    if (control_subscribe(r, context, on_drained, on_gone))
+        control_reply(r, json_object());
+    else
+        control_fail(r, ERR_LIMIT, NULL);
 }
 
 static const struct control_method methods[] = {
-    {"echo", CONTROL_LEVEL_READ, method_echo},       {"fail", CONTROL_LEVEL_READ, method_fail},
-    {"later", CONTROL_LEVEL_READ, method_later},     {"feed.subscribe", CONTROL_LEVEL_READ, method_subscribe},
-    {"never", CONTROL_LEVEL_ADMIN + 1, method_echo}, {0},
+    {"echo", CONTROL_LEVEL_READ, method_echo},
+    {"fail", CONTROL_LEVEL_READ, method_fail},
+    {"later", CONTROL_LEVEL_READ, method_later},
+    {"feed.subscribe", CONTROL_LEVEL_READ, method_subscribe},
+    {"never", CONTROL_LEVEL_ADMIN + 1, method_echo},
+    {"fail at length", CONTROL_LEVEL_READ, method_fail_at_length},
+    {0},
 };
 
 static void on_up(void *context, struct control_link *l)
@@ -190,14 +207,70 @@ static void test_answer_after_caller_left(void)
     struct fixture f;
     setup(&f);
     control_link_call(f.link, "later", NULL, &f, on_done);
-    while (!f.pending)
+    for (int i = 0; i < 500 && !f.pending; i++)
         event_base_loop(f.base, EVLOOP_ONCE);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f.pending);
     control_link_free(f.link);
     event_base_loop(f.base, EVLOOP_NONBLOCK);
     event_base_loop(f.base, EVLOOP_NONBLOCK);
     CU_ASSERT_EQUAL(f.code, ERR_CLOSED);
     control_reply(f.pending, json_object());
     f.link = NULL;
+    teardown(&f);
+}
+
+static void on_done_frees(void *context, int code, const json_t *result, const char *message)
+{
+    struct fixture *f = context;
+    (void)result;
+    (void)message;
+    f->code = code;
+    control_link_free(f->link);
+    f->link = NULL;
+}
+
+static void test_link_freed_by_a_failed_call(void)
+{
+    struct fixture f;
+    setup(&f);
+    control_link_call(f.link, "later", NULL, &f, on_done_frees);
+    for (int i = 0; i < 500 && !f.pending; i++)
+        event_base_loop(f.base, EVLOOP_ONCE);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f.pending);
+    control_server_free(f.server);
+    for (int i = 0; i < 500 && f.link; i++)
+        event_base_loop(f.base, EVLOOP_ONCE);
+    CU_ASSERT_EQUAL(f.code, ERR_CLOSED);
+    CU_ASSERT_EQUAL(f.down, 0); /* nobody is there to be told */
+    control_reply(f.pending, json_object());
+    f.server = NULL;
+    teardown(&f);
+}
+
+static void test_subscriptions_are_limited(void)
+{
+    struct fixture f;
+    int refused = 0;
+    setup(&f);
+    for (int i = 0; i < 100; i++)
+        refused += call(&f, "feed.subscribe", NULL) == ERR_LIMIT;
+    CU_ASSERT_EQUAL(refused + (int)control_subscribers(f.server), 100);
+    CU_ASSERT(control_subscribers(f.server) <= 8);
+    control_link_free(f.link);
+    f.link = NULL;
+    run_until(&f, &f.gone, 8);
+    teardown(&f);
+}
+
+static void test_detail_of_any_octets(void)
+{
+    struct fixture f;
+    setup(&f);
+    for (size_t n = 0; n < 2; n++) {
+        CU_ASSERT_EQUAL(call(&f, "fail at length", json_pack("{s:s}", "before", n ? "ab" : "a")), ERR_SYNTAX);
+        CU_ASSERT_PTR_NOT_NULL(strstr(f.text, error_text(ERR_SYNTAX)));
+    }
+    CU_ASSERT_EQUAL(f.down, 0);
     teardown(&f);
 }
 
@@ -283,7 +356,7 @@ static void test_slow_reader_costs_its_connection(void)
     int fd = raw_connect(&f);
     const char *subscribe = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"feed.subscribe\"}\n";
     CU_ASSERT(write(fd, subscribe, strlen(subscribe)) > 0);
-    while (control_subscribers(f.server) == 0)
+    for (int i = 0; i < 500 && control_subscribers(f.server) == 0; i++)
         event_base_loop(f.base, EVLOOP_ONCE);
     for (int i = 0; i < 20000 && f.gone == 0; i++) {
         char padding[256] = {0};
@@ -312,6 +385,24 @@ static void test_path_of_a_dead_process_is_taken(void)
     CU_ASSERT_EQUAL(bind(fd, (void *)&address, sizeof address), 0);
     close(fd); /* the file stays, as after kill -9 */
     setup(&f);
+    teardown(&f);
+}
+
+static void test_what_is_no_socket_is_left_alone(void)
+{
+    struct fixture f;
+    int error = 0;
+    setup(&f);
+    char path[80];
+    snprintf(path, sizeof path, "%s.file", f.path);
+    FILE *file = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    fclose(file);
+    struct control_server_options o = {.path = path, .methods = methods};
+    CU_ASSERT_PTR_NULL(control_server_new(f.base, &o, &error));
+    CU_ASSERT_EQUAL(error, ERR_ADDRESS_IN_USE);
+    CU_ASSERT_EQUAL(access(path, F_OK), 0);
+    unlink(path);
     teardown(&f);
 }
 
@@ -360,8 +451,14 @@ static void test_handles(void)
     CU_ASSERT_EQUAL(control_get_handle(o, back, sizeof back), (int)sizeof octets);
     CU_ASSERT_EQUAL(memcmp(back, octets, sizeof octets), 0);
     CU_ASSERT_EQUAL(control_get_handle(o, back, 4), ERR_ARGUMENT);
-    json_object_set_new(o, "handle_hex", json_string("0g"));
-    CU_ASSERT_EQUAL(control_get_handle(o, back, sizeof back), ERR_ARGUMENT);
+    static const char *const bad[] = {"0g", "0", "\x11\x12", "0@", "g0"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        json_object_set_new(o, "handle_hex", json_string(bad[i]));
+        CU_ASSERT_EQUAL(control_get_handle(o, back, sizeof back), ERR_ARGUMENT);
+    }
+    json_object_set_new(o, "handle_hex", json_string("AFaf"));
+    CU_ASSERT_EQUAL(control_get_handle(o, back, sizeof back), 2);
+    CU_ASSERT_EQUAL(memcmp(back, "\xaf\xaf", 2), 0);
     json_decref(o);
 }
 
@@ -369,6 +466,10 @@ static const struct unit_test tests[] = {
     {"a call is answered, an error carries its advice", test_call},
     {"a link comes back after the daemon did", test_reconnect},
     {"an answer after the caller left is dropped", test_answer_after_caller_left},
+    {"a call that fails may free its link", test_link_freed_by_a_failed_call},
+    {"subscriptions of a connection are limited", test_subscriptions_are_limited},
+    {"an error's detail of any octets reaches the caller", test_detail_of_any_octets},
+    {"a path that is no socket is left alone", test_what_is_no_socket_is_left_alone},
     {"a feed begins with the snapshot and counts without a gap", test_feed},
     {"what is not a request gets an error and harms nobody", test_hostile_lines},
     {"a line over the limit costs its connection only", test_long_line_costs_its_connection},

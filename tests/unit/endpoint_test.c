@@ -2,6 +2,7 @@
 /* endpoint: a pool element and a pool user against a registrar of a few lines, over TCP on the loopback. */
 #include "base/error.h"
 #include "endpoint/endpoint.h"
+#include "endpoint/tool.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct bench {
     unsigned n_events, wanted_kind, wanted_count;
     struct pool_resolution resolution;
     unsigned resolved, elements;
+    bool asks_when_connected;
 };
 
 static void answer(struct bench *b, const struct wire_message *m)
@@ -96,9 +98,21 @@ static void on_request(void *context, struct channel *c, uint32_t ppid, struct o
     }
 }
 
+static struct pool_registration *register_one(struct bench *b, uint32_t renew_ms);
+static struct octets pool(void);
+static void on_resolved(void *context, const struct pool_resolution *r);
+
+static void ask_from_within(struct bench *b)
+{
+    register_one(b, 0);
+    CU_ASSERT_EQUAL(pool_client_resolve(b->client, pool(), 0, on_resolved, b), 0);
+}
+
 static void on_event(void *context, const struct pool_event *e)
 {
     struct bench *b = context;
+    if (e->kind == POOL_CONNECTED && b->asks_when_connected)
+        ask_from_within(b);
     if (b->n_events < EVENTS_MAX)
         b->events[b->n_events++] = *e;
     if (e->kind == b->wanted_kind && --b->wanted_count == 0)
@@ -236,6 +250,36 @@ static void a_refusal_is_told_and_not_repeated(void)
     bench_close(&b);
 }
 
+static void a_refused_element_that_is_changed_while_alone_is_tried_again(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.refuse = true;
+    struct pool_registration *r = register_one(&b, 0);
+    wait_for(&b, POOL_REFUSED, 1);
+    uint16_t port = endpoint_port(b.registrar);
+    endpoint_close(b.registrar);
+    wait_for(&b, POOL_DISCONNECTED, 1);
+    pool_registration_update(r, &(struct wire_policy){.type = POLICY_RR});
+    b.refuse = false;
+    listen_anew(&b, port);
+    wait_for(&b, POOL_REGISTERED, 1);
+    bench_close(&b);
+}
+
+static void what_is_asked_when_the_connection_comes_is_sent_once(void)
+{
+    struct bench b;
+    bench_open(&b);
+    b.asks_when_connected = true;
+    run(&b); /* until it is resolved */
+    CU_ASSERT_EQUAL(pool_client_report(b.client, pool(), 1), 0);
+    run(&b); /* the registrar has read all that was sent before */
+    CU_ASSERT_EQUAL(b.got[ASAP_REGISTRATION], 1);
+    CU_ASSERT_EQUAL(b.got[ASAP_HANDLE_RESOLUTION], 1);
+    bench_close(&b);
+}
+
 static void keep_alives_are_answered_if_they_are_for_this_element(void)
 {
     struct bench b;
@@ -314,6 +358,35 @@ static void a_user_resolves_and_reports(void)
     bench_close(&b);
 }
 
+static void a_handle_that_no_message_can_carry_is_refused_at_once(void)
+{
+    static const uint8_t large[70000];
+    struct bench b;
+    bench_open(&b);
+    CU_ASSERT_EQUAL(pool_client_resolve(b.client, octets_of(large, sizeof large), 0, on_resolved, &b),
+                    ERR_ARGUMENT);
+    CU_ASSERT_EQUAL(pool_client_resolve(b.client, octets_of(large, 0), 0, on_resolved, &b), ERR_ARGUMENT);
+    bench_close(&b);
+}
+
+static void a_handle_on_the_command_line_has_escapes_of_two_digits(void)
+{
+    static const struct {
+        const char *text, *handle;
+    } rows[] = {{"a\\x41\\xfFb", "aA\xff"
+                                 "b"},
+                {"\\x4g", "\\x4g"},
+                {"\\x 41", "\\x 41"},
+                {"\\x4", "\\x4"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t handle[TOOL_HANDLE_MAX];
+        size_t length = 0;
+        char why[TOOL_WHY];
+        CU_ASSERT(tool_read_handle(rows[i].text, handle, &length, why));
+        CU_ASSERT(octets_equal(octets_of(handle, length), octets_of(rows[i].handle, strlen(rows[i].handle))));
+    }
+}
+
 static void rubbish_from_the_registrar_is_told_and_survived(void)
 {
     static const uint8_t rubbish[] = {ASAP_REGISTRATION_RESPONSE, 0, 0, 8, 1, 2, 3, 4};
@@ -336,10 +409,14 @@ static const struct unit_test tests[] = {
     }
     T(an_element_registers_renews_and_deregisters),
     T(a_refusal_is_told_and_not_repeated),
+    T(a_refused_element_that_is_changed_while_alone_is_tried_again),
+    T(what_is_asked_when_the_connection_comes_is_sent_once),
     T(keep_alives_are_answered_if_they_are_for_this_element),
     T(what_is_not_answered_is_sent_again_then_the_registrar_is_given_up),
     T(a_registrar_that_comes_back_gets_the_registration_again),
     T(a_user_resolves_and_reports),
+    T(a_handle_that_no_message_can_carry_is_refused_at_once),
+    T(a_handle_on_the_command_line_has_escapes_of_two_digits),
     T(rubbish_from_the_registrar_is_told_and_survived),
 };
 

@@ -37,6 +37,8 @@ struct node {
     bool cut;  /* reaches nobody, and nobody reaches it */
     bool deaf; /* takes connections, but never answers */
     unsigned announces, served, gone;
+    uint32_t last_gone;
+    uint32_t identifier; /* 0: that of its number, id_of() */
     uint8_t last_type;
     size_t last_length;
     size_t largest;
@@ -213,8 +215,10 @@ static void serving(void *context)
 
 static void peer_changed(void *context, const struct enrp_peer *peer, bool gone)
 {
-    (void)peer;
-    ((struct node *)context)->gone += gone;
+    struct node *n = context;
+    n->gone += gone;
+    if (gone)
+        n->last_gone = peer->identifier;
 }
 
 static uint32_t id_of(unsigned i)
@@ -252,7 +256,7 @@ static struct node *start(struct world *w, unsigned i, unsigned how)
                  .peers = net_peers,
                  .describe = net_describe,
                  .announce = how & MULTICAST ? net_announce : NULL},
-        .settings = {.registrar = id_of(i),
+        .settings = {.registrar = n->identifier ? n->identifier : id_of(i),
                      .compat_rsplib = how & COMPAT,
                      .addresses = &n->address,
                      .n_addresses = 1,
@@ -521,6 +525,142 @@ static void forged_announces_cost_a_bounded_list_for_a_while(void)
     world_free(w);
 }
 
+static struct wire_message presence_of(uint32_t sender)
+{
+    return (struct wire_message){.protocol = WIRE_ENRP, .type = ENRP_PRESENCE, .sender = sender};
+}
+
+static void announce(struct node *n, const struct address *from, uint32_t sender)
+{
+    struct wire_message m = presence_of(sender);
+    uint8_t buffer[64];
+    int length = wire_write(&m, buffer, sizeof buffer);
+    enrp_announced(n->enrp, from, WIRE_PORT_ENRP, octets_of(buffer, (size_t)length), n->world->now);
+}
+
+static void a_flood_of_announces_does_not_keep_out_who_calls(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST);
+    pass(w, 10000);
+    for (uint32_t i = 0; i < 64; i++)
+        announce(a, &(struct address){.family = 4, .octets = {10, 7, 0, (uint8_t)i}}, 0x90000 + i);
+    CU_ASSERT_EQUAL(enrp_peers(a->enrp), 64);
+    start(w, 1, TO_FIRST);
+    pass(w, 100);
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_ACTIVE);
+    CU_ASSERT_EQUAL(enrp_peers(a->enrp), 64);
+    world_free(w);
+}
+
+static void a_listed_registrar_without_a_usable_address_is_no_peer(void)
+{
+    static const uint8_t bad[][8] = {
+        {0, 1, 0, 8, 0, 0, 0, 0}, {0, 1, 0, 8, 224, 0, 0, 1}, {0, 1, 0, 8, 10, 0, 0, 9}};
+    struct world *w = world_new();
+    struct node *a = start(w, 0, 0), *b = start(w, 1, TO_FIRST);
+    while (enrp_statistics(b->enrp)->sent[ENRP_LIST_REQUEST] == 0 && w->now < 12000) {
+        a->deaf = true; /* it answers nothing, the test does */
+        pass(w, 1);
+        struct wire_message hello = presence_of(id_of(0));
+        if (channel_to(b, 0))
+            receive(b, channel_to(b, 0), &hello);
+    }
+    uint8_t run[256];
+    struct writer list = writer_of(run, sizeof run);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct wire_server s = {.identifier = 0x7000 + i};
+        s.transport = (struct wire_transport){
+            .type = WIRE_SCTP, .port = i < 2 ? WIRE_PORT_ENRP : 0, .addresses = octets_of(bad[i], 8)};
+        wire_put_server(&list, &s);
+    }
+    struct wire_message m = {.protocol = WIRE_ENRP,
+                             .type = ENRP_LIST_RESPONSE,
+                             .sender = id_of(0),
+                             .present = WIRE_HAS_LIST,
+                             .list = {octets_of(run, writer_used(&list))}};
+    receive(b, channel_to(b, 0), &m);
+    CU_ASSERT_EQUAL(enrp_statistics(b->enrp)->unexpected, 0);
+    CU_ASSERT_EQUAL(enrp_peers(b->enrp), 1);
+    world_free(w);
+}
+
+static void a_configured_peer_that_comes_back_under_another_identifier_is_found(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, 0), *b = start(w, 1, TO_FIRST);
+    pass(w, 10000);
+    CU_ASSERT_EQUAL(state(b, 0), ENRP_PEER_ACTIVE);
+    for (struct channel *c; (c = channel_to(a, 1));) {
+        net_close(c);
+        c->closed = true;
+    }
+    stop(a);
+    a->identifier = id_of(2);
+    start(w, 0, 0);
+    pass(w, 1000);
+    CU_ASSERT_EQUAL_FATAL(state(b, 2), ENRP_PEER_ACTIVE);
+    CU_ASSERT_TRUE(peer(b, 2)->configured);
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_ACTIVE);
+    pass(w, 10000);
+    CU_ASSERT_EQUAL(state(b, 0), ENRP_PEER_DEAD);
+    CU_ASSERT_FALSE(peer(b, 0)->configured);
+    world_free(w);
+}
+
+static void a_peer_known_twice_is_not_told_as_gone(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST), *b = start(w, 1, MULTICAST);
+    pass(w, 10000);
+    struct enrp_address address = {a->address, WIRE_PORT_ENRP};
+    struct enrp_settings s = {.registrar = id_of(1), .peers = &address, .n_peers = 1};
+    CU_ASSERT_EQUAL(enrp_configure(b->enrp, &s, w->now), 0);
+    CU_ASSERT_EQUAL(enrp_peers(b->enrp), 2);
+    pass(w, 100);
+    CU_ASSERT_EQUAL(enrp_peers(b->enrp), 1);
+    CU_ASSERT_TRUE(peer(b, 0)->configured);
+    CU_ASSERT_EQUAL(b->gone, 1);
+    CU_ASSERT_EQUAL(b->last_gone, 0); /* the place without an identifier, not the peer */
+    world_free(w);
+}
+
+static unsigned open_channels(const struct node *n)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < n->world->n_channels; i++) {
+        const struct channel *c = &n->world->channels[i];
+        count += c->owner == n && c->open && !c->closed;
+    }
+    return count;
+}
+
+static void an_association_overtaken_by_the_peers_own_is_closed(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST);
+    pass(w, 10000);
+    struct node *b = &w->nodes[1];
+    announce(a, &b->address, id_of(1)); /* the connection is on its way ... */
+    free(w->first);
+    w->first = NULL;
+    w->last = &w->first;
+    struct channel *a_calls = &w->channels[0], *b_calls = &w->channels[2], *b_side = &w->channels[3];
+    w->n_channels = 4; /* ... and the peer's own is there first */
+    *b_side = (struct channel){.owner = b, .other = b_calls, .open = true};
+    *b_calls = (struct channel){.owner = a, .other = b_side, .open = true};
+    enrp_channel_opened(a->enrp, b_calls, w->now);
+    struct wire_message m = presence_of(id_of(1));
+    receive(a, b_calls, &m);
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_ACTIVE);
+    a_calls->open = true;
+    enrp_channel_opened(a->enrp, a_calls, w->now);
+    settle(w);
+    CU_ASSERT_EQUAL(open_channels(a), 1);
+    CU_ASSERT_TRUE(peer(a, 1)->connected);
+    world_free(w);
+}
+
 /* --- start-up
  * -------------------------------------------------------------------------------------------------------------
  */
@@ -604,6 +744,31 @@ static void a_mentor_that_falls_silent_does_not_stop_start_up(void)
     world_free(w);
 }
 
+static void a_backup_mentor_is_asked_when_the_first_falls_silent(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, 0), *b = start(w, 1, TO_FIRST);
+    pass(w, 10000);
+    enrol(b, "Echo", 1, 0);
+    settle(w);
+    struct node *c = start(w, 2, TO_FIRST);
+    enrp_tick(c->enrp, w->now);
+    for (struct letter *l;
+         (l = w->first) && enrp_statistics(c->enrp)->sent[ENRP_HANDLE_TABLE_REQUEST] == 0;) {
+        if (!(w->first = l->next))
+            w->last = &w->first;
+        deliver(w, l);
+        free(l);
+        enrp_tick(c->enrp, w->now);
+    }
+    a->deaf = true; /* the list was told, with b in it; the table never comes */
+    pass(w, 20000);
+    CU_ASSERT_TRUE(enrp_serving(c->enrp));
+    CU_ASSERT_EQUAL(enrp_statistics(c->enrp)->sent[ENRP_LIST_REQUEST], 2);
+    CU_ASSERT_EQUAL(handlespace_owned(c->space, id_of(1)), 1);
+    world_free(w);
+}
+
 static void the_third_registrar_learns_the_second_from_the_first(void)
 {
     struct world *w = world_new();
@@ -614,7 +779,7 @@ static void the_third_registrar_learns_the_second_from_the_first(void)
     pass(w, 1000);
     CU_ASSERT_EQUAL(state(c, 0), ENRP_PEER_ACTIVE);
     CU_ASSERT_EQUAL(state(c, 1), ENRP_PEER_ACTIVE);
-    CU_ASSERT_EQUAL(state(b, 2), ENRP_PEER_ACTIVE);
+    CU_ASSERT_EQUAL_FATAL(state(b, 2), ENRP_PEER_ACTIVE);
     CU_ASSERT_EQUAL(handlespace_owned(c->space, id_of(1)), 1);
     (void)a;
     world_free(w);
@@ -883,11 +1048,21 @@ static const struct unit_test tests[] = {
     {"a lost association is opened again", a_lost_association_is_opened_again},
     {"a forged announce does not move a connected peer", a_forged_announce_does_not_move_a_connected_peer},
     {"forged announces cost a bounded list for a while", forged_announces_cost_a_bounded_list_for_a_while},
+    {"a flood of announces does not keep out who calls", a_flood_of_announces_does_not_keep_out_who_calls},
+    {"a listed registrar without a usable address is no peer",
+     a_listed_registrar_without_a_usable_address_is_no_peer},
+    {"a configured peer that comes back under another identifier is found",
+     a_configured_peer_that_comes_back_under_another_identifier_is_found},
+    {"a peer known twice is not told as gone", a_peer_known_twice_is_not_told_as_gone},
+    {"an association overtaken by the peer's own is closed",
+     an_association_overtaken_by_the_peers_own_is_closed},
     {"a new registrar downloads the handlespace", a_new_registrar_downloads_the_handlespace},
     {"in compat mode a table message has at most 1400 octets",
      in_compat_mode_a_table_message_has_at_most_1400_octets},
     {"a mentor that is starting up itself rejects", a_mentor_in_start_up_rejects},
     {"a mentor that falls silent does not stop start-up", a_mentor_that_falls_silent_does_not_stop_start_up},
+    {"a backup mentor is asked when the first falls silent",
+     a_backup_mentor_is_asked_when_the_first_falls_silent},
     {"the third registrar learns the second from the first",
      the_third_registrar_learns_the_second_from_the_first},
     {"the list has all registrars but the one that asks", the_list_has_all_registrars_but_the_one_that_asks},
