@@ -53,7 +53,7 @@ PROG_pooltool   := firmware/endpoint
 PROGRAMS := $(foreach p,registrard configd snmp-agent cli pooltool,$(if $(wildcard $(PROG_$(p))/main.c),$(p)))
 
 # lksctp-tools ships no .pc file
-pkg      = $(if $(strip $(filter-out libsctp,$(1))),$(shell pkg-config $(2) $(filter-out libsctp,$(1)))) \
+pkg      = $(if $(strip $(filter-out libsctp,$(1))),$(shell pkg-config $(2) $(filter-out libsctp,$(1)) 2>/dev/null)) \
            $(if $(filter libsctp,$(1)),$(if $(filter --libs,$(2)),-lsctp))
 srcs     = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))

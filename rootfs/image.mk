@@ -39,7 +39,7 @@ run: ## build all and boot the lab image here, console on this terminal (ACCEL=k
 	@echo "Poolward: $(BOARD) in QEMU"
 	$(STAGE) packages $(MAKE) --no-print-directory deps
 	$(STAGE) programs $(MAKE) --no-print-directory -j$(shell nproc) all
-	@$(MAKE) --no-print-directory image-lab
+	@$(MAKE) -s --no-print-directory image-lab
 	@exec rootfs/run $(BOARD) $(BUILD)
 run-reset: ## forget what was configured and saved in `make run`
 	rm -rf $(BUILD)/run
