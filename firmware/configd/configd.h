@@ -32,6 +32,7 @@ struct configd {
     struct problem problems[PROBLEMS_MAX];
     size_t n_problems;
     struct changes changes; /* the first one is under way */
+    bool settled;           /* systemd was told that the box is configured */
     uint64_t link_calls;    /* counts the calls to registrard, so that a late answer is known */
     struct event *deadline; /* of the call under way, and who waits for it */
     void (*link_done)(struct configd *d, int code, const char *text);
@@ -83,6 +84,9 @@ bool registrard_send(struct configd *d, const struct config *c,
 void registrard_sync(struct configd *d);
 /* A deadline event for a call; main makes it. */
 void registrard_on_deadline(int fd, short what, void *context);
+/* Tells systemd once that what waits for the configuration may go on: registrard has answered, or it did not
+ * come in time. Also a timer's callback. */
+void registrard_settled(int fd, short what, void *context);
 
 /* --- changes (change.c) --- */
 

@@ -167,20 +167,25 @@ static void on_watchdog(evutil_socket_t fd, short what, void *context)
     sd_notify(0, "WATCHDOG=1");
 }
 
+/* "Ready" is said without registrard after this time: the box must be reachable when registrard is not. */
+enum { SETTLE_S = 15 };
+
 /* The events of main: signals, the watchdog of systemd, registrard's deadline. */
 struct own_events {
-    struct event *list[3];
+    struct event *list[4];
 };
 
 static bool add_events(struct configd *d, struct own_events *e)
 {
+    const struct timeval settle = {.tv_sec = SETTLE_S};
     uint64_t watchdog_us;
 
     e->list[0] = evsignal_new(d->base, SIGTERM, on_signal, d->base);
     e->list[1] = evsignal_new(d->base, SIGINT, on_signal, d->base);
+    e->list[3] = evtimer_new(d->base, registrard_settled, d);
     d->deadline = evtimer_new(d->base, registrard_on_deadline, d);
-    if (!e->list[0] || !e->list[1] || !d->deadline || event_add(e->list[0], NULL) ||
-        event_add(e->list[1], NULL))
+    if (!e->list[0] || !e->list[1] || !e->list[3] || !d->deadline || event_add(e->list[0], NULL) ||
+        event_add(e->list[1], NULL) || event_add(e->list[3], &settle))
         return false;
     if (sd_watchdog_enabled(0, &watchdog_us) <= 0)
         return true;
@@ -204,7 +209,6 @@ static int run(struct configd *d, const struct options *o)
     if (open_sockets(d, o) != 0)
         goto out;
     log_info("configd " POOLWARD_VERSION " serves at %s, state in %s", o->control, o->state);
-    sd_notify(0, "READY=1");
     status = event_base_dispatch(d->base) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 out:
     control_link_free(d->registrard);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 enum { ANSWER_S = 5 };
 
@@ -40,6 +41,17 @@ static json_t *settings_of(const struct configd *d, const struct config *c)
     return settings;
 }
 
+void registrard_settled(int fd, short what, void *context)
+{
+    struct configd *d = context;
+
+    (void)fd;
+    (void)what;
+    if (!d->settled)
+        sd_notify(0, "READY=1");
+    d->settled = true;
+}
+
 static void on_answer(void *context, int code, const json_t *result, const char *message)
 {
     struct call *call = context;
@@ -49,6 +61,8 @@ static void on_answer(void *context, int code, const json_t *result, const char 
 
     (void)result;
     free(call);
+    if (code != ERR_CLOSED)
+        registrard_settled(-1, 0, d);
     if (done && late) { /* it was given up: what registrard has now may be what was taken back */
         if (code == 0)
             registrard_sync(d);

@@ -38,8 +38,8 @@ int system_write(const struct system *s, const char *path, mode_t mode, const ch
 int system_remove(const struct system *s, const char *path, bool *changed, char *message);
 
 /* Runs a program, found by PATH, and waits at most timeout_ms; then it is killed. 0 when it exits with 0,
- * else ERR_TIMEOUT or ERR_WRONG_STATE and a message with the last line that it wrote. argv ends with NULL. Without
- * `real` it is logged only. */
+ * else ERR_TIMEOUT or ERR_WRONG_STATE and a message with the last line that it wrote. argv ends with NULL.
+ * Without `real` it is logged only. */
 int system_run(const struct system *s, int timeout_ms, char *message, const char *const argv[]);
 
 #endif

@@ -505,6 +505,23 @@ def test_registrard_gets_the_configuration_at_once_and_again_after_its_restart(t
     assert again.stop() == 0 and configd.stop() == 0
 
 
+def test_ready_is_said_when_registrard_has_its_configuration(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(1)
+        with monkeypatch.context() as m:
+            m.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+            configd = Configd(tmp_path)
+        with pytest.raises(TimeoutError):
+            systemd.recv(100)
+        registrard = Registrard(tmp_path)
+        started.append(registrard.process)
+        systemd.settimeout(10)
+        assert systemd.recv(100) == b"READY=1"
+        assert registrard.call("registrar.get")["identifier"] == int((configd.state / "identifier").read_text(), 16)
+        configd.stop(), registrard.stop()
+
+
 def test_what_registrard_refuses_is_taken_back(tmp_path):
     registrard = Registrard(tmp_path)
     started.append(registrard.process)
