@@ -44,8 +44,11 @@ void elements_give(struct handlespace *h, uint32_t slot)
 
 void elements_release(struct handlespace *h)
 {
-    for (uint32_t slot = 0; slot < h->fresh_slots; slot++)
-        heap_give(space_element(h, slot)->parameter, &h->octets);
+    for (uint32_t slot = 0; slot < h->fresh_slots; slot++) {
+        const struct pool_element *e = space_element(h, slot);
+        if (e->parameter)
+            parameters_give(h, e->pool->policy, e->parameter);
+    }
     for (uint32_t i = 0; i < h->n_chunks; i++)
         heap_give(h->chunks[i], &h->octets);
     heap_give(h->chunks, &h->octets);

@@ -22,6 +22,7 @@ struct handlespace *handlespace_new(const struct handlespace_options *options)
     if (!h)
         return NULL;
     h->options = options ? *options : no_options;
+    h->random = h->options.random_seed;
     h->octets = heap_block(h);
     h->free_slot = NO_SLOT;
     handlespace_set_limits(h, h->options.max_pools, h->options.max_elements, h->options.max_handle_size);
@@ -32,8 +33,8 @@ void handlespace_free(struct handlespace *h)
 {
     if (!h)
         return;
-    pools_release(h);
     elements_release(h);
+    pools_release(h);
     owners_release(h);
     deadlines_release(h);
     free(h);
@@ -87,10 +88,8 @@ static int check(const struct handlespace *h, const struct pool *p, const struct
         return ERR_ARGUMENT;
     if (r->handle.length > h->options.max_handle_size)
         return ERR_TOO_LONG;
-    if (!policy_find(r->element->policy.type))
-        return ERR_POLICY;
     if (!p)
-        return 0;
+        return policy_find(r->element->policy.type) ? 0 : ERR_POLICY;
     if (p->policy_type != r->element->policy.type)
         return ERR_POLICY;
     if (p->transport != r->element->user.type)
@@ -107,9 +106,10 @@ static int check_room(const struct handlespace *h, const struct pool *p)
     return 0;
 }
 
-static uint8_t *parameter_new(struct handlespace *h, const struct registration *r)
+static uint8_t *parameter_new(struct handlespace *h, const struct policy *policy,
+                              const struct registration *r)
 {
-    uint8_t *parameter = heap_take(r->length, &h->octets);
+    uint8_t *parameter = parameters_take(h, policy, r->length);
     if (parameter)
         memcpy(parameter, r->parameter, r->length);
     return parameter;
@@ -134,19 +134,20 @@ static uint32_t element_new(struct handlespace *h, struct pool *p, const struct 
     if (slot == NO_SLOT)
         return NO_SLOT;
     struct pool_element *e = space_element(h, slot);
-    *e = (struct pool_element){.pool = p, .deadline_position = NO_SLOT, .parameter = parameter_new(h, r)};
-    if (!e->parameter || !index_put(&p->elements, r->element->identifier, slot, &h->octets)) {
-        heap_give(e->parameter, &h->octets);
+    *e = (struct pool_element){
+        .pool = p, .deadline_position = NO_SLOT, .parameter = parameter_new(h, p->policy, r)};
+    if (!e->parameter) {
         elements_give(h, slot);
         return NO_SLOT;
     }
-    if (!p->policy->insert(p, slot, &r->element->policy)) {
+    if (index_put(&p->elements, r->element->identifier, slot, &h->octets)) {
+        if (p->policy->operations->insert(p, slot))
+            return slot;
         index_erase(&p->elements, r->element->identifier, &h->octets);
-        heap_give(e->parameter, &h->octets);
-        elements_give(h, slot);
-        return NO_SLOT;
     }
-    return slot;
+    parameters_give(h, p->policy, e->parameter);
+    elements_give(h, slot);
+    return NO_SLOT;
 }
 
 static int add(struct handlespace *h, struct pool *p, const struct registration *r, struct pool_element **out)
@@ -188,21 +189,27 @@ static bool same_but_life_and_owner(const struct pool_element *e, const struct r
                   r->length - PE_USER_TRANSPORT) == 0;
 }
 
+static bool policy_renew(struct pool *p, uint32_t slot, const struct registration *r)
+{
+    bool (*update)(struct pool *, uint32_t, const uint8_t *) = p->policy->operations->update;
+    return !update || update(p, slot, parameter_policy(r->parameter));
+}
+
 /* Exchanges the parameter and tells the policy. False: out of memory, nothing is changed. */
 static bool replace(struct handlespace *h, uint32_t slot, const struct registration *r)
 {
     struct pool_element *e = space_element(h, slot);
     struct pool *p = e->pool;
     uint8_t *parameter = e->parameter;
-    if (element_parameter_length(parameter) != r->length && !(parameter = parameter_new(h, r)))
+    if (element_parameter_length(parameter) != r->length && !(parameter = parameter_new(h, p->policy, r)))
         return false;
-    if (p->policy->update && !p->policy->update(p, slot, &r->element->policy)) {
+    if (!policy_renew(p, slot, r)) {
         if (parameter != e->parameter)
-            heap_give(parameter, &h->octets);
+            parameters_give(h, p->policy, parameter);
         return false;
     }
     if (parameter != e->parameter) {
-        heap_give(e->parameter, &h->octets);
+        parameters_give(h, p->policy, e->parameter);
         e->parameter = parameter;
     } else {
         memcpy(parameter, r->parameter, r->length);
@@ -220,7 +227,7 @@ static int refresh(struct handlespace *h, uint32_t slot, const struct registrati
         return ERR_MEMORY;
     if (moves)
         owners_remove(h, slot);
-    bool done = same || replace(h, slot, r);
+    bool done = same ? !e->pool->policy->degrades || policy_renew(e->pool, slot, r) : replace(h, slot, r);
     if (done) {
         memcpy(e->parameter + PE_HOME_REGISTRAR, r->parameter + PE_HOME_REGISTRAR,
                PE_USER_TRANSPORT - PE_HOME_REGISTRAR);
@@ -291,7 +298,7 @@ void handlespace_remove(struct handlespace *h, struct pool_element *e, enum hand
 {
     struct pool *p = e->pool;
     uint32_t identifier = pool_element_identifier(e), slot = *index_find(&p->elements, identifier);
-    p->policy->remove(p, slot);
+    p->policy->operations->remove(p, slot);
     owners_remove(h, slot);
     deadlines_remove(h, e);
     index_erase(&p->elements, identifier, &h->octets);
@@ -302,7 +309,7 @@ void handlespace_remove(struct handlespace *h, struct pool_element *e, enum hand
     report(h, HANDLESPACE_ELEMENT_REMOVED, reason, p, e, pool_element_owner(e));
     if (!p->n_elements)
         report(h, HANDLESPACE_POOL_REMOVED, reason, p, NULL, 0);
-    heap_give(e->parameter, &h->octets);
+    parameters_give(h, p->policy, e->parameter);
     elements_give(h, slot);
     if (!p->n_elements)
         pools_free(h, p);
@@ -341,7 +348,7 @@ size_t handlespace_select(struct handlespace *h, struct pool *p, size_t k, struc
         k = p->n_elements;
     if (k == 0)
         return 0;
-    size_t n = p->policy->select(p, k, out);
+    size_t n = p->policy->operations->select(p, k, out);
     p->selections += n;
     return n;
 }

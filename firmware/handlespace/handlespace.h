@@ -85,7 +85,9 @@ struct pool *handlespace_find_pool(const struct handlespace *h, struct octets po
 struct pool_element *handlespace_find(const struct pool *p, uint32_t identifier);
 
 /* Chooses up to k different elements by the pool's policy (RFC 5356); returns how many. k may exceed the
- * pool. Each answer moves the head of the circle by one element, whatever k was (RFC 5356, 4.1.2). */
+ * pool. Each answer moves the head of the circle by one element, whatever k was (RFC 5356, 4.1.2). None has
+ * the weight 0 (RFC 5356, 3.2), so there may be none at all. With a policy that degrades, each element that
+ * is returned is loaded by that, until it registers again (RFC 5356, 5.2.2). */
 size_t handlespace_select(struct handlespace *h, struct pool *p, size_t k, struct pool_element **out);
 
 /* Policies that are complete here; a registration with another type is ERR_POLICY. */

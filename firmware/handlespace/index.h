@@ -30,7 +30,10 @@ struct index {
 /* octets: the account of heap in use that allocations are booked to. */
 /* Adds, or replaces the value; false when out of memory, and nothing is changed. */
 bool index_put(struct index *x, uint32_t key, uint32_t value, size_t *octets);
-/* The value's place, valid until the next put or erase; NULL when the key is not there. */
+/* The value's place, valid until the next put, place or erase; a key that was not there is added with the
+ * value `fresh`. NULL when out of memory, and nothing is changed. */
+uint32_t *index_place(struct index *x, uint32_t key, uint32_t fresh, size_t *octets);
+/* Likewise; NULL when the key is not there. */
 uint32_t *index_find(const struct index *x, uint32_t key);
 /* The entry of the smallest key greater than the given one; NULL at the end. */
 const struct index_entry *index_after(const struct index *x, uint32_t key);

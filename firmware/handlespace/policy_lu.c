@@ -1,66 +1,76 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Least Used (RFC 5356, 5.1): an ordered map from each load to the ring of the elements that have it. An
- * answer takes rings from the lowest load on; each ring that it touches moves its head by one, which is the
- * round robin among equals. Costs the length of the answer, however many elements there are.
+ * Least Used and its kin, and Priority (RFC 5356, 4.5 and 5.1 to 5.3): an ordered map from each value to the
+ * ring of the elements that have it. An answer takes rings from the lowest value on; each ring that it
+ * touches moves its head by one, which is the round robin among equals. Costs the length of the answer,
+ * however many elements there are. With degradation the elements of an answer then move on to the rings of
+ * their new loads.
  */
 #include "handlespace/policy.h"
+#include "handlespace/ring.h"
 
-enum { NEXT, PREVIOUS };  /* of turn[] */
-enum { POLICY_LOAD = 8 }; /* offset in the policy parameter (RFC 5356, 5.1.4) */
-
-static void ring_append(struct pool *p, uint32_t *head, uint32_t slot)
+static bool insert(struct pool *p, uint32_t slot)
 {
-    struct pool_element *e = space_element(p->space, slot);
-    if (*head == NO_SLOT) {
-        e->turn[NEXT] = e->turn[PREVIOUS] = *head = slot;
+    uint32_t value = policy_value(p, space_element(p->space, slot));
+    uint32_t *head = index_place(&p->loads, value, NO_SLOT, &p->space->octets);
+    if (head)
+        ring_append(p->space, head, slot);
+    return head != NULL;
+}
+
+/* The slot is unlinked from the ring of the value; `next` came after it, or is itself when it was alone. */
+static void close_ring(struct pool *p, uint32_t value, uint32_t slot, uint32_t next)
+{
+    if (next == slot) {
+        index_erase(&p->loads, value, &p->space->octets);
         return;
     }
-    struct pool_element *first = space_element(p->space, *head);
-    e->turn[NEXT] = *head;
-    e->turn[PREVIOUS] = first->turn[PREVIOUS];
-    space_element(p->space, first->turn[PREVIOUS])->turn[NEXT] = slot;
-    first->turn[PREVIOUS] = slot;
+    uint32_t *head = index_find(&p->loads, value);
+    if (*head == slot)
+        *head = next;
 }
 
-/* Makes sure that there is a ring for the load, perhaps empty for the moment. */
-static bool ring_prepare(struct pool *p, uint32_t load)
+/* False: out of memory, the element is where it was. */
+static bool move(struct pool *p, uint32_t slot, uint32_t from, uint32_t to)
 {
-    return index_find(&p->loads, load) || index_put(&p->loads, load, NO_SLOT, &p->space->octets);
-}
-
-static bool insert(struct pool *p, uint32_t slot, const struct wire_policy *policy)
-{
-    if (!ring_prepare(p, policy->load))
+    if (from == to)
+        return true;
+    uint32_t *head = index_place(&p->loads, to, NO_SLOT, &p->space->octets);
+    if (!head)
         return false;
-    ring_append(p, index_find(&p->loads, policy->load), slot);
+    uint32_t next = ring_unlink(p->space, slot);
+    ring_append(p->space, head, slot);
+    close_ring(p, from, slot, next);
+    return true;
+}
+
+static bool update(struct pool *p, uint32_t slot, const uint8_t *policy)
+{
+    struct pool_element *e = space_element(p->space, slot);
+    if (!move(p, slot, policy_value(p, e), p->policy->value(policy, 0)))
+        return false;
+    if (p->policy->degrades)
+        *element_degradation(e) = 0;
     return true;
 }
 
 static void remove_(struct pool *p, uint32_t slot)
 {
-    struct pool_element *e = space_element(p->space, slot);
-    uint32_t load = octets_load32(element_policy(e) + POLICY_LOAD);
-    if (e->turn[NEXT] == slot) {
-        index_erase(&p->loads, load, &p->space->octets);
-        return;
-    }
-    uint32_t *head = index_find(&p->loads, load);
-    if (*head == slot)
-        *head = e->turn[NEXT];
-    space_element(p->space, e->turn[NEXT])->turn[PREVIOUS] = e->turn[PREVIOUS];
-    space_element(p->space, e->turn[PREVIOUS])->turn[NEXT] = e->turn[NEXT];
+    uint32_t value = policy_value(p, space_element(p->space, slot));
+    close_ring(p, value, slot, ring_unlink(p->space, slot));
 }
 
-static bool update(struct pool *p, uint32_t slot, const struct wire_policy *policy)
+/* RFC 5356, 5.2.2: the counter of every entry that is returned. Without memory for a ring the load stays. */
+static void degrade(struct pool *p, size_t n, struct pool_element **chosen)
 {
-    if (octets_load32(element_policy(space_element(p->space, slot)) + POLICY_LOAD) == policy->load)
-        return true;
-    if (!ring_prepare(p, policy->load))
-        return false;
-    remove_(p, slot);
-    ring_append(p, index_find(&p->loads, policy->load), slot);
-    return true;
+    policy_fetch(n, chosen);
+    for (size_t i = 0; i < n; i++) {
+        struct pool_element *e = chosen[i];
+        uint32_t slot = space_element(p->space, e->turn[RING_NEXT])->turn[RING_PREVIOUS];
+        uint32_t after = policy_degraded(e);
+        if (move(p, slot, policy_value(p, e), p->policy->value(element_policy(e), after)))
+            *element_degradation(e) = after;
+    }
 }
 
 static size_t select_(struct pool *p, size_t k, struct pool_element **out)
@@ -71,11 +81,13 @@ static size_t select_(struct pool *p, size_t k, struct pool_element **out)
             uint32_t head = leaf->entries[i].value, slot = head;
             do {
                 out[n] = space_element(p->space, slot);
-                slot = out[n++]->turn[NEXT];
+                slot = out[n++]->turn[RING_NEXT];
             } while (n < k && slot != head);
-            leaf->entries[i].value = space_element(p->space, head)->turn[NEXT];
+            leaf->entries[i].value = space_element(p->space, head)->turn[RING_NEXT];
         }
     }
+    if (p->policy->degrades)
+        degrade(p, n, out);
     return n;
 }
 

@@ -40,9 +40,8 @@ static void close_holes(struct pool *p)
         resize(p, t->used + t->used / 8 + 4); /* a larger array than needed is no harm */
 }
 
-static bool insert(struct pool *p, uint32_t slot, const struct wire_policy *policy)
+static bool insert(struct pool *p, uint32_t slot)
 {
-    (void)policy;
     struct turns *t = &p->turns;
     if (t->used == t->capacity && !resize(p, t->capacity + t->capacity / 16 + 4))
         return false;

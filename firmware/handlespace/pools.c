@@ -136,7 +136,7 @@ void pools_remove(struct handlespace *h, struct pool *p)
 void pools_free(struct handlespace *h, struct pool *p)
 {
     if (p->policy)
-        p->policy->release(p);
+        p->policy->operations->release(p);
     index_release(&p->elements, &h->octets);
     heap_give(p, &h->octets);
 }

@@ -11,6 +11,7 @@
 
 #include "handlespace/handlespace.h"
 #include "handlespace/index.h"
+#include "handlespace/sums.h"
 
 enum { NO_SLOT = UINT32_MAX };
 enum { CHUNK_BITS = 8, CHUNK_ELEMENTS = 1 << CHUNK_BITS };
@@ -39,15 +40,27 @@ struct turns {
     uint32_t head; /* position whose element starts the next answer */
 };
 
-struct policy_operations;
+/* Random: the elements as an array in no order, without holes. */
+struct dense {
+    uint32_t *slots;
+    uint32_t used, capacity;
+};
+
+struct policy;
+struct wrr;
 
 struct pool {
     struct handlespace *space;
-    const struct policy_operations *policy;
+    const struct policy *policy;
     struct index elements; /* PE identifier -> slot */
     union {
         struct turns turns; /* policy_rr.c */
         struct index loads; /* policy_lu.c: load -> slot that starts the next answer */
+        struct wrr *wrr;    /* policy_wrr.c; NULL while nothing has a turn */
+        struct {
+            struct dense dense; /* policy_rand.c, policy_wrand.c */
+            struct sums sums;   /* policy_wrand.c: weight at each position of the array */
+        };
     };
     uint64_t selections;
     uint32_t policy_type;
@@ -94,9 +107,15 @@ struct deadline_queue {
     uint32_t used, capacity;
 };
 
+/* Pages of encoded parameters of one length that have room. */
+struct parameter_page;
+enum { PARAMETER_CLASSES = 64 }; /* lengths are multiples of four */
+
 struct handlespace {
     struct handlespace_options options;
     size_t octets;
+    uint64_t random; /* the state of random.h */
+    struct parameter_page *pages[PARAMETER_CLASSES];
     uint32_t n_pools, n_elements;
     uint32_t last_pool_number;
     struct pool_element **chunks;
@@ -119,17 +138,34 @@ static inline size_t element_parameter_length(const uint8_t *parameter)
     return (octets_load16(parameter + 2) + 3u) & ~3u;
 }
 
-/* The Member Selection Policy parameter inside the element's own: it follows the User Transport parameter. */
+/* The Member Selection Policy parameter inside an element's own: it follows the User Transport parameter. */
+static inline const uint8_t *parameter_policy(const uint8_t *parameter)
+{
+    const uint8_t *user = parameter + PE_USER_TRANSPORT;
+    return user + element_parameter_length(user);
+}
+
 static inline const uint8_t *element_policy(const struct pool_element *e)
 {
-    const uint8_t *user = e->parameter + PE_USER_TRANSPORT;
-    return user + element_parameter_length(user);
+    return parameter_policy(e->parameter);
+}
+
+/* What selections have added to the load (RFC 5356, 5.2.2). It stands behind the parameter, and only where
+ * the policy degrades. */
+static inline uint32_t *element_degradation(const struct pool_element *e)
+{
+    return (uint32_t *)(void *)(e->parameter + element_parameter_length(e->parameter));
 }
 
 /* elements.c: NO_SLOT when out of memory. */
 uint32_t elements_take(struct handlespace *h);
 void elements_give(struct handlespace *h, uint32_t slot);
 void elements_release(struct handlespace *h);
+
+/* parameters.c: room for a parameter of a length that is a multiple of four, and for the degradation if its
+ * pool's policy degrades, which begins as 0. NULL when out of memory. */
+uint8_t *parameters_take(struct handlespace *h, const struct policy *policy, size_t length);
+void parameters_give(struct handlespace *h, const struct policy *policy, uint8_t *parameter); /* not NULL */
 
 /* pools.c */
 uint32_t pools_hash(const struct handlespace *h, struct octets handle);
