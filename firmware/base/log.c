@@ -31,6 +31,11 @@ void log_set_level(int level)
     target.level = level;
 }
 
+bool log_wants(int level)
+{
+    return level <= target.level;
+}
+
 /* Beyond ASCII there are controls, too: 0x85 and 0x9b, alone or as UTF-8, are a new line and the begin of an
  * escape sequence on many terminals. */
 static void escape_controls(char *text)

@@ -15,6 +15,8 @@
  * dropped. */
 void log_open(const char *ident, bool foreground, int level);
 void log_set_level(int level);
+/* Would a message of this level be written? For those whose text costs something to make. */
+bool log_wants(int level);
 
 /* A field of a structured message: key in upper case ("POOL", "PE_ID", "PEER"), value as text. */
 struct log_field {

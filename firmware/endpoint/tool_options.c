@@ -120,6 +120,7 @@ SETTER(count, set_u32, count)
 SETTER(parallel, set_u32, parallel)
 FLAG(sctp, client.kind, TRANSPORT_SCTP)
 FLAG(tcp, client.kind, TRANSPORT_TCP)
+FLAG(mptcp, client.kind, TRANSPORT_MPTCP)
 FLAG(leave, leave, true)
 FLAG(silent, client.silent, true)
 FLAG(quiet, quiet, true)
@@ -135,6 +136,7 @@ static const struct option_row {
      "where to ask; A,B:PORT for a multi-homed one; again for another one"},
     {"sctp", NULL, ALL, set_sctp, "talk to the registrar over SCTP (the default)"},
     {"tcp", NULL, ALL, set_tcp, "over TCP"},
+    {"mptcp", NULL, ALL, set_mptcp, "over MPTCP, or TCP where an end has none"},
     {"pool", "NAME", ALL, set_pool, "pool handle; \\xHH for an octet that can't be typed"},
     {"id", "NUMBER", TOOL_REGISTER | TOOL_REPORT, set_id,
      "PE identifier, e.g. 0x1234; register: random if absent"},

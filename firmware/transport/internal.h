@@ -68,6 +68,9 @@ struct tcp_channel {
     uint32_t need; /* octets of the message that the partial begins; 0 = not known yet */
     uint32_t skip; /* octets still to come of a message that is too long */
     bool peer_ended;
+    bool multipath; /* the connection is MPTCP's */
+    bool stay;      /* a blocking descriptor, whose reads give up in time */
+    bool watched; /* the timer of an unfinished message runs */
     struct address *candidates; /* while connecting: the peer's further addresses */
     size_t n_candidates, candidate;
 };
@@ -79,13 +82,16 @@ struct channel {
     bool opened, shut; /* opened() was called; ops->shutdown() was called */
     int reason;
     void *context;
+    struct peer_share *share;
+    bool silent; /* nothing has come yet, and there is a time for that */
+    uint64_t silent_until_ms;
     struct address *peers;
     size_t n_peers;
     uint16_t peer_port;
     struct queue queue;
     struct partial partial;
     struct event timer; /* runs while a TCP message is partial, and while an orderly end is awaited */
-    TAILQ_ENTRY(channel) in_transport, in_endpoint, in_doomed, in_waiting;
+    TAILQ_ENTRY(channel) in_transport, in_endpoint, in_doomed, in_waiting, in_silent;
     UT_hash_handle by_number, by_association;
     union {
         struct sctp_channel sctp;
@@ -99,6 +105,7 @@ struct sctp_endpoint {
     int fd;
     struct event readable, writable, jam;
     struct channel *associations; /* hash by association */
+    struct channel *last;         /* found last in it */
     struct channel_list
         dry_waiters; /* wait until the kernel's buffer holds nothing of theirs; oldest first */
     struct channel_list room_waiters; /* wait for room that others hold; served in turn */
@@ -124,8 +131,12 @@ struct endpoint {
     struct address *addresses;
     size_t n_addresses;
     uint16_t port;
-    uint32_t max_channels, max_message, max_queued, idle_ms;
+    uint32_t max_channels, max_per_peer, silent_ms, max_message, max_queued, idle_ms;
+    struct peer_share *shares;  /* hash by address */
+    struct channel_list silent; /* oldest first */
+    struct event silence;
     uint32_t n_channels;
+    bool stay;   /* readers may stay at their socket, which is a blocking one then */
     bool single; /* made by transport_connect(): ends with its channel */
     bool dead;
     struct channel_list channels;
@@ -135,6 +146,13 @@ struct endpoint {
         struct tcp_endpoint tcp;
     };
     struct endpoint *next_dead;
+};
+
+/* Who was read last, and how often in a row: stay.c. */
+struct stay {
+    int fd;
+    uint32_t in_a_row, needed, turns, worth_in_a_row;
+    uint64_t since_us;
 };
 
 struct transport {
@@ -151,9 +169,11 @@ struct transport {
     struct endpoint *dead_endpoints;
     uint8_t *receive; /* RECEIVE_SLOTS x RECEIVE_SLOT, shared: what is read is handled before the next read */
     struct sctp_batch *batch; /* headers for recvmmsg() over `receive` */
+    struct sctp_outbox *outbox; /* SCTP: the answers to one batch, in `cork` */
     struct channel *corked;   /* TCP: the channel whose input is being handled ... */
     uint8_t *cork;            /* ... and the answers to it, sent by one write */
     size_t cork_used;
+    struct stay stay;
     struct transport_statistics statistics;
 };
 
@@ -195,6 +215,34 @@ int socket_failed(char *detail, const char *what, const struct address *address,
 uint16_t socket_port(int fd);
 void socket_set_int(int fd, int level, int option, int value);
 
+/* admission.c */
+/* A place for a channel that its peer opened; false: that address has enough. */
+bool admission_take(struct channel *c);
+/* From now on the peer's silence is timed, until admission_spoke(). */
+void admission_watch(struct channel *c);
+void admission_spoke(struct channel *c);
+void admission_give(struct channel *c);
+void admission_start(struct endpoint *e);
+void admission_stop(struct endpoint *e);
+
+/* stay.c */
+/* A read without MSG_DONTWAIT from this socket gives up after some 11 ms. */
+bool stay_prepare(int fd);
+void stay_blocking(int fd, bool blocking);
+/* After an input from fd: may its reader wait for the next one there? */
+bool stay_begin(struct transport *t, int fd);
+/* Before each such read; false: back to the loop. */
+bool stay_on(struct transport *t);
+/* The read brought nothing. */
+void stay_in_vain(struct transport *t);
+
+/* mptcp.c */
+/* A stream socket as socket_open() makes it, of MPTCP where the kernel has it. */
+int mptcp_socket_open(const struct address *address);
+bool mptcp_in_use(int fd);
+/* Takes the peer's addresses from the subflows of this moment. */
+void mptcp_load_peers(struct channel *c);
+
 /* tcp_io.c */
 void tcp_readable(evutil_socket_t fd, short what, void *channel);
 void tcp_writable(evutil_socket_t fd, short what, void *channel);
@@ -209,6 +257,10 @@ bool association_attach(struct channel *c, sctp_assoc_t association);
 void association_detach(struct channel *c);
 void association_load_peers(struct channel *c);
 void association_abort(struct endpoint *e, sctp_assoc_t association);
+/* From now on what is sent waits for association_scatter(), which sends it all by one system call. */
+void association_gather(struct endpoint *e);
+void association_scatter(struct transport *t);
+struct sctp_outbox *association_outbox_new(uint8_t *buffer, size_t size); /* to be freed with free() */
 int association_send(struct channel *c, uint32_t ppid, struct octets message);
 void association_shutdown(struct channel *c);
 /* The kernel holds nothing more of this association (SCTP_SENDER_DRY_EVENT). */

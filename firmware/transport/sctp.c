@@ -135,6 +135,8 @@ static int sctp_endpoint_open(struct endpoint *e, const struct endpoint_options 
     evtimer_assign(&s->jam, base, association_jammed, e);
     if (set_options(s->fd) != 0)
         return socket_failed(detail, "options of SCTP", NULL, e->port);
+    if (e->stay && (e->stay = stay_prepare(s->fd)))
+        stay_blocking(s->fd, true);
     s->kernel_share = kernel_share(s->fd);
     if (o) {
         rc = e->n_addresses ? bind_chosen(e, detail) : bind_any(e, detail);
@@ -166,7 +168,11 @@ struct channel *association_find(struct endpoint *e, sctp_assoc_t association)
 {
     struct channel *c;
 
+    /* Most often the one of the message before. */
+    if (e->sctp.last && e->sctp.last->sctp.association == association && association)
+        return e->sctp.last;
     HASH_FIND(by_association, e->sctp.associations, &association, sizeof association, c);
+    e->sctp.last = c;
     return c;
 }
 
@@ -184,6 +190,8 @@ void association_detach(struct channel *c)
     if (c->sctp.association == 0)
         return;
     HASH_DELETE(by_association, c->endpoint->sctp.associations, c);
+    if (c->endpoint->sctp.last == c)
+        c->endpoint->sctp.last = NULL;
     c->sctp.association = 0;
     association_stop_waiting(c);
 }
@@ -215,7 +223,7 @@ static int sctp_connect(struct channel *c, const struct address *addresses, size
     uint8_t *packed = malloc(n * sizeof sa);
     size_t used = 0;
     sctp_assoc_t association = 0;
-    int rc;
+    int rc, err;
 
     if (!packed || !channel_set_peers(c, addresses, n, port)) {
         free(packed);
@@ -226,10 +234,15 @@ static int sctp_connect(struct channel *c, const struct address *addresses, size
         memcpy(packed + used, &sa, length);
         used += length;
     }
+    if (c->endpoint->stay)
+        stay_blocking(c->endpoint->sctp.fd, false);
     rc = sctp_connectx(c->endpoint->sctp.fd, (struct sockaddr *)packed, (int)n, &association);
+    err = errno;
+    if (c->endpoint->stay)
+        stay_blocking(c->endpoint->sctp.fd, true);
     free(packed);
-    if (rc != 0 && errno != EINPROGRESS)
-        return errno == EISCONN || errno == EALREADY ? ERR_EXISTS : error_from_errno(errno);
+    if (rc != 0 && err != EINPROGRESS)
+        return err == EISCONN || err == EALREADY ? ERR_EXISTS : error_from_errno(err);
     if (association_find(c->endpoint, association))
         return ERR_EXISTS;
     return association_attach(c, association) ? ERR_OK : ERR_MEMORY;

@@ -54,10 +54,18 @@ static void association_up(struct endpoint *e, sctp_assoc_t association)
             association_abort(e, association);
             return;
         }
-    } else if (c->state != CHANNEL_CONNECTING) {
+        association_load_peers(c);
+        if (!admission_take(c)) {
+            e->transport->statistics.channels_refused++;
+            channel_forget(c); /* aborts the association */
+            return;
+        }
+        admission_watch(c);
+    } else if (c->state == CHANNEL_CONNECTING) {
+        association_load_peers(c);
+    } else {
         return;
     }
-    association_load_peers(c);
     channel_opened(c);
 }
 
@@ -232,14 +240,15 @@ static void received(struct endpoint *e, struct msghdr *m, const uint8_t *data, 
         piece(c, ntohl(info->rcv_ppid), octets_of(data, length), last);
 }
 
-void association_readable(evutil_socket_t fd, short what, void *endpoint)
+/* One read and what follows from it; false when it brought nothing. */
+static bool take_batch(struct endpoint *e, int fd, int flags)
 {
-    struct endpoint *e = endpoint;
-    struct transport *t = e->transport;
-    struct sctp_batch *b = t->batch;
-    int n = recvmmsg(fd, b->headers, RECEIVE_SLOTS, MSG_DONTWAIT, NULL);
+    struct sctp_batch *b = e->transport->batch;
+    int n = recvmmsg(fd, b->headers, RECEIVE_SLOTS, flags, NULL);
 
-    (void)what;
+    e->transport->statistics.reads++;
+    if (n > 1)
+        association_gather(e);
     for (int i = 0; i < n; i++) {
         struct msghdr *m = &b->headers[i].msg_hdr;
         const uint8_t *data = b->slots[i].iov_base;
@@ -249,5 +258,25 @@ void association_readable(evutil_socket_t fd, short what, void *endpoint)
         else if (!e->dead)
             received(e, m, data, b->headers[i].msg_len);
         prepare(b, i);
+    }
+    if (n > 1)
+        association_scatter(e->transport);
+    return n > 0;
+}
+
+void association_readable(evutil_socket_t fd, short what, void *endpoint)
+{
+    struct endpoint *e = endpoint;
+    struct transport *t = e->transport;
+
+    (void)what;
+    if (!take_batch(e, fd, MSG_DONTWAIT) || !e->stay || e->dead || !stay_begin(t, fd))
+        return;
+    while (!e->dead && TAILQ_EMPTY(&e->sctp.room_waiters) && stay_on(t)) {
+        t->statistics.stayed++;
+        if (!take_batch(e, fd, MSG_WAITFORONE)) {
+            stay_in_vain(t);
+            return;
+        }
     }
 }

@@ -13,32 +13,44 @@
 #include "transport/internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
     MESSAGE_COST = 640, /* what the kernel charges for a message beside its octets, about */
     JAM_MS = 2000
 };
 
+/* The control message that says where a message goes. */
+struct destination {
+    struct cmsghdr header;
+    struct sctp_sndinfo info;
+} __attribute__((aligned(8)));
+_Static_assert(sizeof(struct destination) == CMSG_SPACE(sizeof(struct sctp_sndinfo)) &&
+                   offsetof(struct destination, info) == CMSG_LEN(0),
+               "a control message is laid out as a structure");
+
+static struct destination destination(sctp_assoc_t association, uint32_t ppid, uint16_t flags)
+{
+    return (struct destination){
+        .header = {.cmsg_len = CMSG_LEN(sizeof(struct sctp_sndinfo)),
+                   .cmsg_level = IPPROTO_SCTP,
+                   .cmsg_type = SCTP_SNDINFO},
+        .info = {.snd_ppid = htonl(ppid), .snd_flags = flags, .snd_assoc_id = association},
+    };
+}
+
 static int send_now(struct endpoint *e, sctp_assoc_t association, uint32_t ppid, struct octets message,
                     uint16_t flags)
 {
-    union {
-        struct cmsghdr header;
-        uint8_t space[CMSG_SPACE(sizeof(struct sctp_sndinfo))];
-    } control = {0};
+    struct destination to = destination(association, ppid, flags);
     struct iovec iov = {(uint8_t *)message.data, message.length};
     struct msghdr m = {
         .msg_iov = &iov,
         .msg_iovlen = message.length ? 1 : 0,
-        .msg_control = &control,
-        .msg_controllen = sizeof control.space,
+        .msg_control = &to,
+        .msg_controllen = sizeof to,
     };
-    struct sctp_sndinfo *info = (void *)CMSG_DATA(&control.header);
 
-    control.header.cmsg_level = IPPROTO_SCTP;
-    control.header.cmsg_type = SCTP_SNDINFO;
-    control.header.cmsg_len = CMSG_LEN(sizeof *info);
-    *info = (struct sctp_sndinfo){.snd_ppid = htonl(ppid), .snd_flags = flags, .snd_assoc_id = association};
     while (sendmsg(e->sctp.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         if (errno != EINTR)
             return errno;
@@ -47,11 +59,13 @@ static int send_now(struct endpoint *e, sctp_assoc_t association, uint32_t ppid,
 
 void association_abort(struct endpoint *e, sctp_assoc_t association)
 {
+    association_scatter(e->transport);
     send_now(e, association, 0, (struct octets){0}, SCTP_ABORT);
 }
 
 void association_shutdown(struct channel *c)
 {
+    association_scatter(c->endpoint->transport);
     if (c->sctp.association == 0)
         return;
     switch (send_now(c->endpoint, c->sctp.association, 0, (struct octets){0}, SCTP_EOF)) {
@@ -142,7 +156,98 @@ static int failed(struct channel *c, int err)
     return ERR_CLOSED;
 }
 
-int association_send(struct channel *c, uint32_t ppid, struct octets message)
+/* --- the answers to one batch
+ * ------------------------------------------------------------------------------------ */
+
+struct sctp_outbox {
+    struct endpoint *endpoint; /* NULL: not gathering */
+    unsigned used;
+    size_t octets, size;
+    uint8_t *buffer;
+    struct channel *channels[RECEIVE_SLOTS];
+    struct mmsghdr headers[RECEIVE_SLOTS];
+    struct iovec data[RECEIVE_SLOTS];
+    struct destination to[RECEIVE_SLOTS];
+};
+
+struct sctp_outbox *association_outbox_new(uint8_t *buffer, size_t size)
+{
+    struct sctp_outbox *o = buffer ? calloc(1, sizeof *o) : NULL;
+
+    if (!o)
+        return NULL;
+    o->buffer = buffer;
+    o->size = size;
+    for (int i = 0; i < RECEIVE_SLOTS; i++)
+        o->headers[i].msg_hdr = (struct msghdr){.msg_iov = &o->data[i],
+                                                .msg_iovlen = 1,
+                                                .msg_control = &o->to[i],
+                                                .msg_controllen = sizeof o->to[i]};
+    return o;
+}
+
+void association_gather(struct endpoint *e)
+{
+    e->transport->outbox->endpoint = e;
+}
+
+/* False: it has to be sent on its own. */
+static bool gather(struct channel *c, uint32_t ppid, struct octets message)
+{
+    struct sctp_outbox *o = c->endpoint->transport->outbox;
+    uint32_t cost = (uint32_t)message.length + MESSAGE_COST;
+
+    if (o->endpoint != c->endpoint || c->sctp.in_kernel + cost >= c->endpoint->sctp.kernel_share ||
+        o->used == RECEIVE_SLOTS || message.length > o->size - o->octets)
+        return false;
+    memcpy(o->buffer + o->octets, message.data, message.length);
+    o->channels[o->used] = c;
+    o->data[o->used] = (struct iovec){o->buffer + o->octets, message.length};
+    o->to[o->used++] = destination(c->sctp.association, ppid, 0);
+    o->octets += message.length;
+    c->sctp.in_kernel += cost;
+    return true;
+}
+
+static int send_alone(struct channel *c, uint32_t ppid, struct octets message);
+
+/* One that the kernel did not take: by the ordinary way, after which the channel may wait or be gone. */
+static void scatter_one(struct sctp_outbox *o, unsigned i)
+{
+    struct channel *c = o->channels[i];
+    int rc;
+
+    if (c->state >= CHANNEL_DOOMED || c->sctp.association == 0)
+        return;
+    c->sctp.in_kernel -= (uint32_t)o->data[i].iov_len + MESSAGE_COST;
+    rc = send_alone(c, ntohl(o->to[i].info.snd_ppid), octets_of(o->data[i].iov_base, o->data[i].iov_len));
+    if (rc != ERR_OK && rc != ERR_CLOSED) {
+        c->endpoint->transport->statistics.queues_overflowed += rc == ERR_LIMIT;
+        channel_doom(c, rc);
+    }
+}
+
+void association_scatter(struct transport *t)
+{
+    struct sctp_outbox *o = t->outbox;
+    struct endpoint *e = o->endpoint;
+    unsigned used = o->used;
+    int sent = 0;
+
+    /* First, for what is sent on the way below comes here as well. */
+    o->endpoint = NULL;
+    o->used = 0;
+    o->octets = 0;
+    if (used == 0 || e->sctp.fd < 0)
+        return;
+    do
+        sent = sendmmsg(e->sctp.fd, o->headers, used, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    for (unsigned i = sent > 0 ? (unsigned)sent : 0; i < used; i++)
+        scatter_one(o, i);
+}
+
+static int send_alone(struct channel *c, uint32_t ppid, struct octets message)
 {
     int err = EAGAIN;
 
@@ -150,7 +255,21 @@ int association_send(struct channel *c, uint32_t ppid, struct octets message)
         return ERR_CLOSED;
     if (c->sctp.waits == SCTP_WAITS_NOT)
         err = send_or_wait(c, ppid, message);
+    if (err == 0)
+        return ERR_OK;
     return err == EAGAIN ? queue_push(&c->queue, ppid, message, c->endpoint->max_queued) : failed(c, err);
+}
+
+int association_send(struct channel *c, uint32_t ppid, struct octets message)
+{
+    struct sctp_outbox *o = c->endpoint->transport->outbox;
+
+    if (o->endpoint) {
+        if (c->sctp.association && c->sctp.waits == SCTP_WAITS_NOT && gather(c, ppid, message))
+            return ERR_OK;
+        association_scatter(c->endpoint->transport); /* what came first goes first */
+    }
+    return send_alone(c, ppid, message);
 }
 
 /* Sends what is queued until it is all gone or the channel must wait again. */

@@ -29,6 +29,12 @@ static void set_options(int fd)
     socket_set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS);
 }
 
+static int open_socket(const struct endpoint *e, const struct address *address)
+{
+    return e->kind == TRANSPORT_MPTCP ? mptcp_socket_open(address)
+                                      : socket_open(SOCK_STREAM, IPPROTO_TCP, address);
+}
+
 static void attach(struct channel *c, int fd)
 {
     struct event_base *base = c->endpoint->transport->base;
@@ -67,10 +73,22 @@ static void take(struct endpoint *e, int fd, const struct sockaddr_storage *from
     }
     attach(c, fd);
     set_options(fd);
-    if (!channel_set_peers(c, &peer, 1, port) || event_add(&c->tcp.readable, NULL) != 0) {
+    if (e->stay && stay_prepare(fd)) {
+        stay_blocking(fd, true);
+        c->tcp.stay = true;
+    }
+    c->tcp.multipath = e->kind == TRANSPORT_MPTCP && mptcp_in_use(fd);
+    if (channel_set_peers(c, &peer, 1, port) && !admission_take(c)) {
+        c->tcp.fd = -1;
+        channel_forget(c);
+        refuse(e, fd);
+        return;
+    }
+    if (c->n_peers == 0 || event_add(&c->tcp.readable, NULL) != 0) {
         channel_forget(c);
         return;
     }
+    admission_watch(c);
     channel_opened(c);
 }
 
@@ -126,7 +144,7 @@ static int open_listener(struct endpoint *e, struct tcp_listener *l, const struc
     socklen_t domain_length = sizeof domain;
 
     l->endpoint = e;
-    l->fd = socket_open(SOCK_STREAM, IPPROTO_TCP, address);
+    l->fd = open_socket(e, address);
     if (l->fd < 0)
         return socket_failed(detail, "socket TCP", address, e->port);
     event_assign(&l->readable, e->transport->base, l->fd, EV_READ | EV_PERSIST, acceptable, l);
@@ -205,7 +223,7 @@ static int try_next(struct channel *c)
         const struct address *peer = &c->tcp.candidates[c->tcp.candidate++];
         struct sockaddr_storage sa;
         socklen_t length = address_to_sockaddr(peer, c->peer_port, false, &sa);
-        int fd = socket_open(SOCK_STREAM, IPPROTO_TCP, peer);
+        int fd = open_socket(c->endpoint, peer);
 
         if (fd < 0)
             return error_from_errno(errno);
@@ -251,6 +269,7 @@ static void connected(evutil_socket_t fd, short what, void *channel)
         return;
     }
     attach(c, fd);
+    c->tcp.multipath = c->endpoint->kind == TRANSPORT_MPTCP && mptcp_in_use(fd);
     if (!channel_set_peers(c, &peer, 1, c->peer_port) || event_add(&c->tcp.readable, NULL) != 0) {
         channel_doom(c, ERR_MEMORY);
         return;

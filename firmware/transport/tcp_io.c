@@ -31,7 +31,7 @@ static int send_or_keep(struct channel *c, const uint8_t *data, size_t n)
 
     if (queue_is_empty(&c->queue)) {
         do
-            sent = send(c->tcp.fd, data, n, MSG_NOSIGNAL);
+            sent = send(c->tcp.fd, data, n, MSG_NOSIGNAL | MSG_DONTWAIT);
         while (sent < 0 && errno == EINTR);
         if (sent < 0 && errno != EAGAIN)
             return error_from_errno(errno);
@@ -90,7 +90,7 @@ void tcp_writable(evutil_socket_t fd, short what, void *channel)
     if (c->state >= CHANNEL_DOOMED)
         return;
     m.msg_iovlen = (size_t)queue_gather(&c->queue, iov, GATHER);
-    sent = sendmsg(fd, &m, MSG_NOSIGNAL);
+    sent = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         channel_doom(c, error_from_errno(errno));
         return;
@@ -106,6 +106,14 @@ void tcp_writable(evutil_socket_t fd, short what, void *channel)
 /* --- in
  * ----------------------------------------------------------------------------------------------------------
  */
+
+/* The timer of an unfinished message; not asked each time whether it runs, which costs as much as parsing. */
+static void watch_no_more(struct channel *c)
+{
+    if (c->tcp.watched)
+        event_del(&c->timer);
+    c->tcp.watched = false;
+}
 
 static void unframeable(struct channel *c)
 {
@@ -191,7 +199,7 @@ static ssize_t feed_partial(struct channel *c, const uint8_t *data, size_t n)
     }
     if (c->partial.have == c->tcp.need) {
         c->tcp.need = 0;
-        event_del(&c->timer);
+        watch_no_more(c);
         deliver_partial(c);
     }
     return used + (ssize_t)more;
@@ -203,7 +211,7 @@ static size_t skip(struct channel *c, size_t n)
 
     c->tcp.skip -= (uint32_t)used;
     if (c->tcp.skip == 0)
-        event_del(&c->timer);
+        watch_no_more(c);
     return used;
 }
 
@@ -254,10 +262,10 @@ static void watch_partial(struct channel *c)
                             .tv_usec = c->endpoint->idle_ms % 1000 * 1000};
     bool unfinished = c->partial.have > 0 || c->tcp.skip > 0;
 
-    if (c->state == CHANNEL_OPEN && unfinished && !evtimer_pending(&c->timer, NULL))
-        evtimer_add(&c->timer, &limit);
-    else if (c->state == CHANNEL_OPEN && !unfinished && evtimer_pending(&c->timer, NULL))
-        event_del(&c->timer);
+    if (c->state == CHANNEL_OPEN && unfinished && !c->tcp.watched)
+        c->tcp.watched = evtimer_add(&c->timer, &limit) == 0;
+    else if (c->state == CHANNEL_OPEN && !unfinished)
+        watch_no_more(c);
 }
 
 static void handle_input(struct channel *c, size_t n)
@@ -291,20 +299,35 @@ static void peer_ended(struct channel *c)
     }
 }
 
-void tcp_readable(evutil_socket_t fd, short what, void *channel)
+/* One read and what follows from it; false when it brought nothing. */
+static bool take_input(struct channel *c, int flags)
 {
-    struct channel *c = channel;
     struct transport *t = c->endpoint->transport;
-    ssize_t n;
+    ssize_t n = recv(c->tcp.fd, t->receive, RECEIVE_SLOT, flags);
 
-    (void)what;
-    if (c->state >= CHANNEL_DOOMED)
-        return;
-    n = read(fd, t->receive, RECEIVE_SLOT);
+    t->statistics.reads++;
     if (n > 0 && c->state == CHANNEL_OPEN)
         handle_input(c, (size_t)n);
     else if (n == 0)
         peer_ended(c);
     else if (n < 0 && errno != EAGAIN && errno != EINTR)
         channel_doom(c, c->state == CHANNEL_CLOSING ? ERR_OK : error_from_errno(errno));
+    return n > 0;
+}
+
+void tcp_readable(evutil_socket_t fd, short what, void *channel)
+{
+    struct channel *c = channel;
+    struct transport *t = c->endpoint->transport;
+
+    (void)what;
+    if (c->state >= CHANNEL_DOOMED || !take_input(c, MSG_DONTWAIT) || !c->tcp.stay || !stay_begin(t, fd))
+        return;
+    while (stay_on(t) && c->state == CHANNEL_OPEN && queue_is_empty(&c->queue)) {
+        t->statistics.stayed++;
+        if (!take_input(c, 0)) {
+            stay_in_vain(t);
+            return;
+        }
+    }
 }

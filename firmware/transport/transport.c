@@ -15,6 +15,7 @@ enum { DEFAULT_CHANNELS = 20000, DEFAULT_MESSAGE = 65536, DEFAULT_QUEUED = 1 << 
 static const struct transport_ops *const kinds[] = {
     [TRANSPORT_SCTP] = &transport_sctp_ops,
     [TRANSPORT_TCP] = &transport_tcp_ops,
+    [TRANSPORT_MPTCP] = &transport_tcp_ops,
 };
 
 /* --- channels
@@ -102,6 +103,7 @@ static void channel_destroy(struct channel *c, bool tell)
         TAILQ_REMOVE(&t->doomed, c, in_doomed);
     c->state = CHANNEL_DEAD;
     event_del(&c->timer);
+    admission_give(c);
     e->ops->release(c);
     queue_clear(&c->queue);
     partial_clear(c);
@@ -184,6 +186,8 @@ void channel_deliver(struct channel *c, uint32_t ppid, struct octets message)
 
     if (c->state != CHANNEL_OPEN)
         return;
+    if (c->silent)
+        admission_spoke(c);
     t->statistics.messages_received++;
     t->statistics.octets_received += message.length;
     if (!t->silent)
@@ -233,9 +237,21 @@ struct channel *transport_find(struct transport *t, uint64_t number)
     return c;
 }
 
+static bool is_multipath(const struct channel *c)
+{
+    return c->endpoint->kind == TRANSPORT_MPTCP && c->tcp.multipath;
+}
+
+/* Subflows come and go without a word to the socket's owner. */
+static void refresh_peers(const struct channel *c)
+{
+    if (is_multipath(c))
+        mptcp_load_peers((struct channel *)c);
+}
+
 enum transport_kind channel_kind(const struct channel *c)
 {
-    return c->endpoint->kind;
+    return is_multipath(c) || c->endpoint->kind != TRANSPORT_MPTCP ? c->endpoint->kind : TRANSPORT_TCP;
 }
 
 struct endpoint *channel_endpoint(const struct channel *c)
@@ -245,8 +261,10 @@ struct endpoint *channel_endpoint(const struct channel *c)
 
 size_t channel_peers(const struct channel *c, struct address *out, size_t max, uint16_t *port)
 {
-    size_t n = c->n_peers < max ? c->n_peers : max;
+    size_t n;
 
+    refresh_peers(c);
+    n = c->n_peers < max ? c->n_peers : max;
     if (n)
         memcpy(out, c->peers, n * sizeof *out);
     if (port)
@@ -254,12 +272,20 @@ size_t channel_peers(const struct channel *c, struct address *out, size_t max, u
     return n;
 }
 
-bool channel_has_peer(const struct channel *c, const struct address *a)
+static bool is_listed(const struct channel *c, const struct address *a)
 {
     for (size_t i = 0; i < c->n_peers; i++)
         if (address_equal(&c->peers[i], a))
             return true;
     return false;
+}
+
+bool channel_has_peer(const struct channel *c, const struct address *a)
+{
+    if (is_listed(c, a))
+        return true;
+    refresh_peers(c);
+    return is_multipath(c) && is_listed(c, a);
 }
 
 const char *channel_describe(const struct channel *c, char out[ADDRESS_TEXT_MAX + 8])
@@ -268,7 +294,7 @@ const char *channel_describe(const struct channel *c, char out[ADDRESS_TEXT_MAX 
     char text[ADDRESS_TEXT_MAX];
 
     address_format_port(c->n_peers ? &c->peers[0] : &none, c->peer_port, text);
-    snprintf(out, ADDRESS_TEXT_MAX + 8, "%.7s %s", c->endpoint->ops->name, text);
+    snprintf(out, ADDRESS_TEXT_MAX + 8, "%.7s %s", is_multipath(c) ? "mptcp" : c->endpoint->ops->name, text);
     return out;
 }
 
@@ -302,10 +328,14 @@ static struct endpoint *endpoint_new(struct transport *t, const struct endpoint_
     e->handler = o->handler;
     e->port = o->port;
     e->max_channels = o->max_channels ? o->max_channels : DEFAULT_CHANNELS;
+    e->max_per_peer = o->max_per_peer;
+    e->silent_ms = o->silent_ms;
     e->max_message = o->max_message ? o->max_message : DEFAULT_MESSAGE;
     e->max_queued = o->max_queued ? o->max_queued : DEFAULT_QUEUED;
     e->idle_ms = o->idle_ms ? o->idle_ms : DEFAULT_IDLE_MS;
+    e->stay = o->stay;
     TAILQ_INIT(&e->channels);
+    admission_start(e);
     if (o->n_addresses) {
         e->addresses = malloc(o->n_addresses * sizeof *e->addresses);
         if (!e->addresses) {
@@ -331,6 +361,7 @@ static void endpoint_destroy(struct endpoint *e)
     e->ops->close(e);
     while ((c = TAILQ_FIRST(&e->channels)))
         channel_destroy(c, true);
+    admission_stop(e);
     TAILQ_REMOVE(&t->endpoints, e, in_transport);
     e->next_dead = t->dead_endpoints;
     t->dead_endpoints = e;
@@ -346,7 +377,7 @@ struct endpoint *transport_listen(struct transport *t, const struct endpoint_opt
         *detail = '\0';
     *error = ERR_ARGUMENT;
     if ((unsigned)o->kind >= sizeof kinds / sizeof kinds[0] || !o->handler.message ||
-        (o->kind == TRANSPORT_TCP && !o->handler.frame))
+        (o->kind != TRANSPORT_SCTP && !o->handler.frame))
         return NULL;
     *error = ERR_MEMORY;
     e = endpoint_new(t, o);
@@ -447,6 +478,7 @@ struct transport *transport_new(struct event_base *base)
     if (!t)
         return NULL;
     t->base = base;
+    t->stay.fd = -1;
     TAILQ_INIT(&t->endpoints);
     TAILQ_INIT(&t->channels);
     TAILQ_INIT(&t->doomed);
@@ -454,7 +486,8 @@ struct transport *transport_new(struct event_base *base)
     t->receive = malloc((size_t)RECEIVE_SLOTS * RECEIVE_SLOT);
     t->cork = malloc(CORK_MAX);
     t->batch = association_batch_new(t->receive);
-    if (!t->receive || !t->cork || !t->batch) {
+    t->outbox = association_outbox_new(t->cork, CORK_MAX);
+    if (!t->receive || !t->cork || !t->batch || !t->outbox) {
         transport_free(t);
         return NULL;
     }
@@ -475,6 +508,7 @@ void transport_free(struct transport *t)
     free(t->receive);
     free(t->cork);
     free(t->batch);
+    free(t->outbox);
     free(t);
 }
 

@@ -309,6 +309,26 @@ static int read_parameters(struct parse *p, const struct message_row *row, struc
     return 0;
 }
 
+/* The parameters of nearly every message that a registrar gets, in the form that nearly all clients send: one pool
+ * handle, and perhaps the option. False: something else, which the tables take. */
+static bool read_plain_resolution(struct octets run, struct wire_message *m)
+{
+    struct tlv t;
+
+    if (tlv_next(&run, &t) <= 0 || t.type != WIRE_POOL_HANDLE || t.value.length == 0)
+        return false;
+    m->pool_handle = t.value;
+    m->present = HANDLE;
+    if (run.length == 0)
+        return true;
+    if (run.length != TLV_HEADER + 4 ||
+        octets_load32(run.data) != ((uint32_t)WIRE_HANDLE_RESOLUTION_OPTION << 16 | (TLV_HEADER + 4)))
+        return false;
+    m->items_wanted = octets_load32(run.data + TLV_HEADER);
+    m->present = HANDLE | WIRE_HAS_RESOLUTION_OPTION;
+    return true;
+}
+
 static int read_fields(struct parse *p, const struct message_row *row, struct reader *r,
                        struct wire_message *m)
 {
@@ -368,6 +388,11 @@ int wire_parse(enum wire_protocol protocol, const uint8_t *data, size_t length, 
     out->protocol = protocol;
     out->type = data[0];
     out->flags = data[1];
+    if (protocol == WIRE_ASAP && data[0] == ASAP_HANDLE_RESOLUTION) {
+        if (read_plain_resolution(octets_of(data + WIRE_HEADER, said - WIRE_HEADER), out))
+            return 0;
+        out->present = 0;
+    }
     const struct message_row *row = row_of(protocol, data[0]);
     if ((e = read_type(&p, octets_of(data, said), row)) != 0)
         return e;

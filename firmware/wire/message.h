@@ -228,6 +228,7 @@ struct wire_fault {
  * Parses one message of exactly `length` octets (final padding may be included or not, both are accepted: RFC 5354, 4).
  * On 0, *out holds views into data. ERR_MALFORMED: framing, length or value wrong; ERR_UNRECOGNIZED: message type or a
  * parameter of type bits 00/01 unknown. fault is always filled. Parameters unknown with bits 10/11 are skipped.
+ * When a value is refused (fault->report), *out holds what was read before it, an element's identifier included.
  * On success fault may still ask for a report (bits 11). A LIST_RESPONSE may list a server with ID 0 (rsplib): it is
  * given out as it came. Parameters that stand once may come in any order; those of the list must be in one run.
  */
@@ -279,6 +280,13 @@ void wire_put_error(struct writer *w, uint16_t cause, struct octets information)
 void wire_put_fault(struct writer *w, const struct wire_fault *fault);
 /* Appends address parameters to a buffer; for building wire_transport.addresses. */
 void wire_put_address(struct writer *w, const struct address *a);
+/* The hot path of ASAP_HANDLE_RESOLUTION_RESPONSE in one step: wire_begin, the pool handle, and the pool's policy with
+ * all its fields 0. Pool elements follow by
+ * wire_put_raw(), wire_end() closes it. */
+void wire_begin_resolution_response(struct writer *w, uint8_t flags, struct octets handle, uint32_t policy);
+/* The same for the responses to a registration and a deregistration; an error may follow. */
+void wire_begin_registration_response(struct writer *w, uint8_t type, uint8_t flags, struct octets handle,
+                                      uint32_t pe_identifier);
 /* Octets that are already a run of parameters. */
 void wire_put_raw(struct writer *w, struct octets run);
 

@@ -81,6 +81,23 @@ void wire_put_policy(struct writer *w, const struct wire_policy *policy)
     tlv_close(w, at);
 }
 
+void wire_begin_resolution_response(struct writer *w, uint8_t flags, struct octets handle, uint32_t policy)
+{
+    const struct policy_row *row = row_of(policy);
+    size_t room = TLV_HEADER + 4;
+    uint8_t *at;
+
+    for (unsigned i = 0; row && i < FIELDS_MAX && row->fields[i] != FIELD_NONE; i++)
+        room += 4;
+    at = message_open(w, ASAP_HANDLE_RESOLUTION_RESPONSE, flags, handle, room);
+    if (!at)
+        return;
+    octets_store32(at, (uint32_t)WIRE_POLICY << 16 | (uint32_t)room);
+    octets_store32(at + TLV_HEADER, policy);
+    for (size_t i = TLV_HEADER + 4; i < room; i += 4)
+        octets_store32(at + i, 0);
+}
+
 const char *wire_policy_name(uint32_t type)
 {
     const struct policy_row *row = row_of(type);

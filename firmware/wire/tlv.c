@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is common to all parameters: refusing one, and framing one that is written. */
+/* What is common to all parameters: refusing one. */
 #include "wire/tlv.h"
 
 static int note(struct parse *p, const uint8_t *where, uint16_t cause, bool report, const char *reason)
@@ -56,32 +56,4 @@ int parse_misplaced(struct parse *p, const struct tlv *t)
     if (t->type == 0 || t->type > WIRE_OPAQUE)
         return parse_unknown(p, t);
     return parse_broken(p, t->whole, "parameter in a place where it is not allowed");
-}
-
-void tlv_align(struct writer *w)
-{
-    size_t padding = -writer_used(w) & 3;
-    uint8_t *at = writer_reserve(w, padding);
-    if (at)
-        memset(at, 0, padding);
-}
-
-uint8_t *tlv_open(struct writer *w, uint16_t type)
-{
-    tlv_align(w);
-    uint8_t *opened = writer_reserve(w, TLV_HEADER);
-    if (opened)
-        octets_store16(opened, type);
-    return opened;
-}
-
-void tlv_close(struct writer *w, uint8_t *opened)
-{
-    if (w->failed || !opened)
-        return;
-    size_t length = (size_t)(w->at - opened);
-    if (length > UINT16_MAX)
-        w->failed = true;
-    else
-        octets_store16(opened + 2, (uint16_t)length);
 }

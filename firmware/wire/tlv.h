@@ -64,10 +64,38 @@ int policy_read(struct parse *p, const struct tlv *t, struct wire_policy *out);
 int element_read(struct parse *p, const struct tlv *t, struct wire_pool_element *out);
 int server_read(struct parse *p, const struct tlv *t, struct wire_server *out);
 
+/* A message that begins with a pool handle, for the hot paths: its header (the length is wire_end's), the handle,
+ * and room for `more` octets, to which the result points. NULL: it does not fit, the writer failed. */
+uint8_t *message_open(struct writer *w, uint8_t type, uint8_t flags, struct octets handle, size_t more);
+
+static inline void tlv_align(struct writer *w)
+{
+    size_t padding = -writer_used(w) & 3;
+    uint8_t *at = padding ? writer_reserve(w, padding) : NULL;
+    if (at)
+        memset(at, 0, padding);
+}
+
 /* Pads what stands before, writes the header; close sets the length. NULL, or over 65,535 octets: the writer
  * failed. */
-uint8_t *tlv_open(struct writer *w, uint16_t type);
-void tlv_close(struct writer *w, uint8_t *opened);
-void tlv_align(struct writer *w);
+static inline uint8_t *tlv_open(struct writer *w, uint16_t type)
+{
+    tlv_align(w);
+    uint8_t *opened = writer_reserve(w, TLV_HEADER);
+    if (opened)
+        octets_store16(opened, type);
+    return opened;
+}
+
+static inline void tlv_close(struct writer *w, uint8_t *opened)
+{
+    if (w->failed || !opened)
+        return;
+    size_t length = (size_t)(w->at - opened);
+    if (length > UINT16_MAX)
+        w->failed = true;
+    else
+        octets_store16(opened + 2, (uint16_t)length);
+}
 
 #endif

@@ -10,6 +10,36 @@ void wire_begin(struct writer *w, enum wire_protocol protocol, uint8_t type, uin
     writer_u16(w, WIRE_HEADER);
 }
 
+uint8_t *message_open(struct writer *w, uint8_t type, uint8_t flags, struct octets handle, size_t more)
+{
+    size_t handle_room = (TLV_HEADER + handle.length + 3) & ~(size_t)3;
+    uint8_t *at = NULL;
+
+    if (handle.length <= UINT16_MAX - TLV_HEADER)
+        at = writer_reserve(w, WIRE_HEADER + handle_room + more);
+    if (!at) {
+        w->failed = true;
+        return NULL;
+    }
+    octets_store32(at, (uint32_t)type << 24 | (uint32_t)flags << 16 | WIRE_HEADER);
+    octets_store32(at + WIRE_HEADER + handle_room - 4, 0); /* the padding; what follows covers the rest of it */
+    octets_store32(at + WIRE_HEADER,
+                   (uint32_t)WIRE_POOL_HANDLE << 16 | (uint32_t)(TLV_HEADER + handle.length));
+    memcpy(at + WIRE_HEADER + TLV_HEADER, handle.data, handle.length);
+    return at + WIRE_HEADER + handle_room;
+}
+
+void wire_begin_registration_response(struct writer *w, uint8_t type, uint8_t flags, struct octets handle,
+                                      uint32_t pe_identifier)
+{
+    uint8_t *at = message_open(w, type, flags, handle, TLV_HEADER + 4);
+
+    if (!at)
+        return;
+    octets_store32(at, (uint32_t)WIRE_PE_IDENTIFIER << 16 | (TLV_HEADER + 4));
+    octets_store32(at + TLV_HEADER, pe_identifier);
+}
+
 int wire_end(struct writer *w)
 {
     size_t length = writer_used(w);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -823,6 +824,148 @@ static void an_announcer_refuses_what_is_no_group_and_tells_a_taken_port(void)
     host_free(&h);
 }
 
+static void one_address_gets_its_share_of_the_channels_only(void)
+{
+    struct host h;
+    int fds[3];
+    host_listen(&h, (struct endpoint_options){.max_per_peer = 2});
+    for (int i = 0; i < 2; i++)
+        fds[i] = dial(&h);
+    WAIT_FOR(&h, h.seen.opened == 2);
+    fds[2] = dial(&h);
+    CU_ASSERT(ended(&h, fds[2]));
+    CU_ASSERT_EQUAL(h.seen.opened, 2);
+    CU_ASSERT_EQUAL(h.seen.closed, 0);
+    CU_ASSERT_EQUAL(transport_statistics(h.transport)->channels_refused, 1);
+    close(fds[2]);
+    close(fds[0]); /* makes room for another one */
+    WAIT_FOR(&h, h.seen.closed == 1);
+    fds[0] = dial(&h);
+    WAIT_FOR(&h, h.seen.opened == 3);
+    for (int i = 0; i < 2; i++)
+        close(fds[i]);
+    host_free(&h);
+}
+
+static void a_peer_that_never_speaks_loses_its_channel_and_one_that_spoke_keeps_it(void)
+{
+    struct host h;
+    uint8_t one[16];
+    size_t n = make_message(one, 8, 1);
+    host_listen(&h, (struct endpoint_options){.silent_ms = 100});
+    int silent = dial(&h), spoke = dial(&h);
+    put(spoke, one, n);
+    WAIT_FOR(&h, h.seen.opened == 2 && h.seen.messages == 1);
+    WAIT_FOR(&h, h.seen.closed == 1);
+    CU_ASSERT_EQUAL(h.seen.reason, ERR_TIMEOUT);
+    CU_ASSERT(ended(&h, silent));
+    int later = dial(&h); /* the time of this one begins now */
+    uint64_t begun = clock_ms();
+    WAIT_FOR(&h, h.seen.closed == 2);
+    CU_ASSERT(clock_ms() - begun >= 90);
+    put(spoke, one, n);
+    WAIT_FOR(&h, h.seen.messages == 2);
+    CU_ASSERT_EQUAL(h.seen.closed, 2);
+    CU_ASSERT_EQUAL(transport_statistics(h.transport)->channels_silent, 2);
+    close(silent);
+    close(spoke);
+    close(later);
+    host_free(&h);
+}
+
+/* --- staying at a socket
+ * ------------------------------------------------------------------------------------------ */
+
+struct pinger {
+    uint16_t port;
+    unsigned pings, burst; /* a pause after each burst; 0 = none */
+    unsigned answered;
+};
+
+/* On a thread, for the server may wait in its read. */
+static void *ping(void *context)
+{
+    struct pinger *p = context;
+    uint8_t one[16], answer[16];
+    size_t n = make_message(one, 16, 7);
+    int fd = dial_address(&local4, p->port, 0);
+    const struct timespec pause = {.tv_nsec = 30000000};
+
+    for (unsigned i = 0; i < p->pings; i++) {
+        if (send(fd, one, n, MSG_NOSIGNAL) != (ssize_t)n || recv(fd, answer, n, MSG_WAITALL) != (ssize_t)n)
+            break;
+        p->answered++;
+        if (p->burst && (i + 1) % p->burst == 0)
+            nanosleep(&pause, NULL); /* the pause is what is tested */
+    }
+    close(fd);
+    return NULL;
+}
+
+static struct transport_statistics serve_pings(struct pinger *p)
+{
+    struct transport_statistics got;
+    struct host h;
+    pthread_t thread;
+
+    host_listen(&h, (struct endpoint_options){.stay = true});
+    h.seen.answer = answer_same;
+    p->port = endpoint_port(h.endpoint);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ping, p), 0);
+    WAIT_FOR(&h, h.seen.closed == 1);
+    pthread_join(thread, NULL);
+    CU_ASSERT_EQUAL(p->answered, p->pings);
+    got = *transport_statistics(h.transport);
+    host_free(&h);
+    return got;
+}
+
+static void a_lone_busy_channel_is_read_without_going_around_the_loop(void)
+{
+    struct pinger p = {.pings = 4000};
+    struct transport_statistics s = serve_pings(&p);
+    CU_ASSERT(s.stayed > s.reads / 2);
+    CU_ASSERT(s.reads < p.pings + 100);
+}
+
+static void waits_in_vain_become_rare(void)
+{
+    struct pinger p = {.pings = 1200, .burst = 40};
+    struct transport_statistics s = serve_pings(&p);
+    CU_ASSERT(s.stays_in_vain <= 6);
+}
+
+static void a_busy_channel_does_not_keep_others_waiting(void)
+{
+    struct pinger p = {.pings = 20000};
+    struct host h;
+    pthread_t thread;
+    uint8_t one[16], answer[16];
+    size_t n = make_message(one, 16, 9);
+    uint64_t longest = 0;
+
+    host_listen(&h, (struct endpoint_options){.stay = true});
+    h.seen.answer = answer_same;
+    p.port = endpoint_port(h.endpoint);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, ping, &p), 0);
+    int other = dial(&h);
+    WAIT_FOR(&h, h.seen.messages > 1000);
+    for (int i = 0; i < 50; i++) {
+        uint64_t begun = clock_ms();
+        put(other, one, n);
+        while (recv(other, answer, n, MSG_DONTWAIT) != (ssize_t)n && clock_ms() - begun < PATIENCE_MS)
+            event_base_loop(h.base, EVLOOP_ONCE);
+        if (clock_ms() - begun > longest)
+            longest = clock_ms() - begun;
+    }
+    CU_ASSERT(longest < 200); /* some 10 ms where the machine is not busy with other things */
+    close(other);
+    WAIT_FOR(&h, h.seen.closed == 2);
+    pthread_join(thread, NULL);
+    CU_ASSERT_EQUAL(p.answered, p.pings);
+    host_free(&h);
+}
+
 static const struct unit_test tests[] = {
     {"messages survive a split at every octet", messages_survive_a_split_at_every_octet},
     {"messages come octet by octet", messages_come_octet_by_octet},
@@ -842,6 +985,13 @@ static const struct unit_test tests[] = {
      a_peer_that_only_stops_sending_still_gets_its_answer},
     {"channel numbers are never used again", channel_numbers_are_never_used_again},
     {"one channel above the limit is refused", one_channel_above_the_limit_is_refused},
+    {"one address gets its share of the channels only", one_address_gets_its_share_of_the_channels_only},
+    {"a peer that never speaks loses its channel and one that spoke keeps it",
+     a_peer_that_never_speaks_loses_its_channel_and_one_that_spoke_keeps_it},
+    {"a lone busy channel is read without going around the loop",
+     a_lone_busy_channel_is_read_without_going_around_the_loop},
+    {"waits in vain become rare", waits_in_vain_become_rare},
+    {"a busy channel does not keep others waiting", a_busy_channel_does_not_keep_others_waiting},
     {"without descriptors the listener waits and does not spin",
      without_descriptors_the_listener_waits_and_does_not_spin},
     {"a taken port is told with its place", a_taken_port_is_told_with_its_place},
