@@ -38,6 +38,9 @@ static struct asap_settings fill(struct asap_settings s)
     s.keep_alive_timeout_ms = s.keep_alive_timeout_ms ? s.keep_alive_timeout_ms : 5000;
     s.items = s.items ? s.items : 16;
     s.max_handle_size = s.max_handle_size ? s.max_handle_size : 255;
+    s.max_element_size = s.max_element_size ? s.max_element_size : 4096;
+    if (s.n_networks > ASAP_NETWORKS_MAX)
+        s.n_networks = ASAP_NETWORKS_MAX;
     return s;
 }
 
@@ -53,6 +56,7 @@ struct asap *asap_new(const struct asap_options *o)
     a->random = o->random_seed ? o->random_seed : 1;
     a->secret = a->random * UINT64_C(0x9e3779b97f4a7c15);
     LIST_INIT(&a->clients);
+    TAILQ_INIT(&a->changed);
     return a;
 }
 
@@ -117,7 +121,7 @@ void asap_log_element(struct asap *a, int level, const struct pool_element *e, c
 {
     char pool[HANDLE_TEXT_MAX], id[16], peer[ADDRESS_TEXT_MAX + 8] = "-";
 
-    if (level < LOG_DEBUG && !may_log(a))
+    if (!log_wants(level) || (level < LOG_DEBUG && !may_log(a)))
         return;
     handle_text(pool_handle(pool_element_pool(e)), pool);
     snprintf(id, sizeof id, "0x%08x", pool_element_identifier(e));
@@ -144,6 +148,24 @@ void asap_log_reject(const struct asap_call *call, const struct asap_reject *rej
     log_write(LOG_WARNING, fields, "%s from %s for pool %s refused: %s (%s); %u more not logged",
               wire_message_name(WIRE_ASAP, call->in->type), peer, pool, wire_cause_name(reject->cause),
               reject->why ? reject->why : "-", suppressed);
+}
+
+/* At each re-registration again: told when it is new, and then rarely. */
+void asap_log_dropped(const struct asap_call *call, unsigned addresses)
+{
+    char pool[HANDLE_TEXT_MAX], peer[ADDRESS_TEXT_MAX + 8];
+    uint32_t suppressed;
+
+    if (!log_limit_allows(&call->client->dropped_log, call->now_ms, ASAP_DROPPED_INTERVAL_MS, &suppressed) ||
+        !may_log(call->asap))
+        return;
+    handle_text(call->in->pool_handle, pool);
+    call->asap->link.describe(call->channel, peer);
+    const struct log_field fields[] = {{"POOL", pool}, {"PEER", peer}, {0}};
+    log_write(LOG_INFO, fields,
+              "pool element 0x%08x of pool %s from %s: %u user addresses left out, for they are not of the association or "
+              "outside the networks allowed",
+              call->in->element.identifier, pool, peer, addresses);
 }
 
 /* --- dispatch
@@ -183,6 +205,23 @@ static void log_fault(const struct asap_call *call, const char *what, struct log
     log_write(LOG_WARNING, fields, "%s from %s; %u more not logged", what, peer, suppressed);
 }
 
+/* A registration of which only a value is wrong, and which says whose it is, is refused as any other (RFC 5352, 2.2.3):
+ * that is an answer which its pool element waits for, as it does not for an ASAP_ERROR. */
+static bool refuse_registration(const struct asap_call *call)
+{
+    const uint32_t named = WIRE_HAS_POOL_HANDLE | WIRE_HAS_POOL_ELEMENT;
+    const struct wire_fault *fault = &call->asap->fault;
+    const struct asap_reject reject = {
+        .cause = WIRE_CAUSE_INVALID_VALUES, .information = fault->offending, .why = fault->reason};
+
+    if (call->in->type != ASAP_REGISTRATION || fault->cause != WIRE_CAUSE_INVALID_VALUES || !fault->report ||
+        (call->in->present & named) != named || call->in->element.identifier == 0)
+        return false;
+    if (asap_client_allows(call->asap, call->client, call->now_ms))
+        asap_reply_registration(call, call->in->element.identifier, &reject);
+    return true;
+}
+
 static void broken(const struct asap_call *call, int error, struct octets message)
 {
     struct asap *a = call->asap;
@@ -191,6 +230,8 @@ static void broken(const struct asap_call *call, int error, struct octets messag
         a->statistics.unrecognized++;
     else
         a->statistics.malformed++;
+    if (refuse_registration(call))
+        return;
     log_fault(call, a->fault.reason ? a->fault.reason : error_text(error), &call->client->malformed_log);
     /* Never an error about an error: two ends could go on for ever. */
     if (a->fault.report && message.length && message.data[0] != ASAP_ERROR &&

@@ -36,6 +36,13 @@ struct asap_link {
     const char *(*describe)(const struct channel *c, char out[ADDRESS_TEXT_MAX + 8]);
 };
 
+/* A network, for the scope of user transport addresses. */
+struct asap_network {
+    struct address address;
+    uint8_t bits;
+};
+enum { ASAP_NETWORKS_MAX = 32 };
+
 /* What can be changed while running. Zero in a field marked * means its default. */
 struct asap_settings {
     uint32_t registrar;              /* identifier of this registrar (RFC 5353, 2.1), not 0 */
@@ -46,6 +53,11 @@ struct asap_settings {
     uint32_t items;                  /* * 16: elements in a resolution that does not ask for a number */
     uint32_t requests_per_second;    /* for each channel, also the burst; 0 = no limit */
     uint32_t max_handle_size;        /* * 255 octets */
+    uint32_t max_subscriptions;      /* by the S bit of a handle resolution, over all channels; 0: none is accepted */
+    uint32_t max_subscriptions_per_channel;
+    uint32_t max_element_size;       /* * 4,096 octets of a Pool Element parameter as it comes */
+    struct asap_network networks[ASAP_NETWORKS_MAX]; /* user addresses elsewhere are dropped */
+    size_t n_networks;                               /* 0: any address */
 };
 
 struct asap_options {
@@ -73,13 +85,23 @@ void asap_message(struct asap *a, struct channel *c, uint32_t ppid, struct octet
  * transport to reach them by, and have a keep-alive's timeout to come back in any case (RFC 5352, 3.5). */
 void asap_closed(struct asap *a, struct channel *c, uint64_t now_ms);
 
-/* Acts on deadlines of the handlespace that are due, at most a thousand, so that the loop stays responsive;
- * call again as long as handlespace_next_deadline() lies in the past. */
+/* For the handlespace's `changed`: subscribers of the pool will hear of it. */
+void asap_handlespace_changed(struct asap *a, const struct handlespace_event *event);
+/* Acts on what is due, at most a thousand deadlines and some hundred notifications, so that the loop stays responsive;
+ * call again as long as asap_next_deadline() lies in the past. */
 void asap_tick(struct asap *a, uint64_t now_ms);
+/* When the next deadline of the handlespace or notification is due; UINT64_MAX when there is none. */
+uint64_t asap_next_deadline(const struct asap *a);
 
-/* After a takeover (RFC 5353, 3.5.3): tells the element with the H flag that this is its home registrar now,
- * and begins its keep-alives. The element's owner is this registrar already. */
-void asap_adopt(struct asap *a, struct pool_element *e, uint64_t now_ms);
+/* After a takeover (RFC 5353, 3.5.2): at at_ms the element, whose owner is this registrar already, is told by
+ * the H flag that this is its home, and its keep-alives begin. One that has no ASAP transport (it registered
+ * over TCP) can't be told: it comes by itself, or its registration life ends. */
+void asap_adopt(struct asap *a, struct pool_element *e, uint64_t at_ms);
+/* Another registrar's element shall come here (draft-dreibholz-rserpool-enrp-takeover): asked with the H flag
+ * at once, its owner becomes this registrar when it answers. At most ASAP_CLAIMS at a time, more are left
+ * where they are. */
+void asap_claim(struct asap *a, struct pool_element *e, uint64_t now_ms);
+enum { ASAP_CLAIMS = 256 };
 
 /* --- announces (RFC 5352, 2.2.10 and 3.6)
  * ------------------------------------------------------------------------ */
@@ -88,6 +110,11 @@ void asap_adopt(struct asap *a, struct pool_element *e, uint64_t now_ms);
  * ERR_NO_SPACE. */
 int asap_write_announce(const struct asap *a, const struct wire_transport *transports, size_t n,
                         uint8_t *buffer, size_t capacity);
+/* What came to the group of the announces: other registrars are counted. */
+void asap_announced(struct asap *a, struct octets message, uint64_t now_ms);
+/* Milliseconds to the next announce: (N+1) times T6-Serverannounce with N other registrars, but at most 4 seconds
+ * where T6 is not longer itself, for clients forget a registrar after 5. */
+uint32_t asap_announce_interval(struct asap *a, uint32_t t6_ms, uint64_t now_ms);
 
 /* --- figures
  * ------------------------------------------------------------------------------------------------------ */
@@ -100,7 +127,9 @@ struct asap_statistics {
     uint64_t unrecognized;          /* parameters or message types not known */
     uint64_t unexpected;            /* known, but not for a registrar, or with a foreign PPID */
     uint64_t rejected[ASAP_CAUSES]; /* refused requests by cause (enum wire_cause) */
+    uint64_t addresses_dropped;     /* of user transports: not of the association, or out of scope */
     uint64_t overload;              /* messages over the channel's rate, answered or dropped */
+    uint64_t notifications; /* sent because of an S bit */
     uint64_t send_failures;
     uint64_t elements_lost; /* removed because a keep-alive was not answered, or reported too often */
     uint64_t elements_expired;

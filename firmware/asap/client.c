@@ -23,6 +23,7 @@ void asap_client_free(struct asap *a, struct asap_client *client)
 {
     if (client->placed)
         HASH_DELETE(hh, a->places, client);
+    asap_unsubscribe(a, client);
     LIST_REMOVE(client, all);
     free(client->elements);
     free(client);
@@ -90,7 +91,7 @@ struct asap_client *asap_client_at(struct asap *a, const struct address *address
     return found;
 }
 
-static uint64_t key_of(const struct pool_element *e)
+uint64_t asap_key(const struct pool_element *e)
 {
     return (uint64_t)pool_index(pool_element_pool(e)) << 32 | pool_element_identifier(e);
 }
@@ -158,12 +159,12 @@ void asap_bind(struct asap *a, struct asap_client *client, struct pool_element *
     if (client->n_elements == client->room)
         make_room(a, client);
     if (client->n_elements < client->room)
-        client->elements[client->n_elements++] = key_of(e);
+        client->elements[client->n_elements++] = asap_key(e);
 }
 
 void asap_unbind(struct asap *a, struct asap_client *client, const struct pool_element *e)
 {
-    uint64_t key = key_of(e);
+    uint64_t key = asap_key(e);
 
     if (pool_element_channel(e) != a->link.number(client->channel))
         return;

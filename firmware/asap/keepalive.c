@@ -83,9 +83,60 @@ void asap_probe(struct asap *a, struct pool_element *e, uint8_t flags, uint64_t 
         client->probe_flags |= flags;
 }
 
-void asap_adopt(struct asap *a, struct pool_element *e, uint64_t now_ms)
+/* Not bound to a channel here, it is sent the H flag when its time has come. */
+void asap_adopt(struct asap *a, struct pool_element *e, uint64_t at_ms)
 {
+    struct wire_pool_element element;
+
+    pool_element_decode(e, &element);
+    pool_element_set_channel(e, 0);
+    if (element.asap.type == WIRE_SCTP)
+        pool_element_set_deadline(a->handlespace, e, DEADLINE_KEEP_ALIVE, at_ms);
+}
+
+/* --- claims
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+bool asap_unclaim(struct asap *a, struct pool_element *e)
+{
+    uint64_t key = asap_key(e);
+
+    for (uint32_t i = 0; i < a->n_claims; i++)
+        if (a->claims[i].key == key) {
+            a->claims[i] = a->claims[--a->n_claims];
+            return true;
+        }
+    return false;
+}
+
+static void forget_old_claims(struct asap *a, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < a->n_claims;)
+        if (a->claims[i].until_ms < now_ms)
+            a->claims[i] = a->claims[--a->n_claims];
+        else
+            i++;
+}
+
+void asap_claim(struct asap *a, struct pool_element *e, uint64_t now_ms)
+{
+    forget_old_claims(a, now_ms);
+    if (asap_owns(a, e) || a->n_claims == ASAP_CLAIMS ||
+        pool_element_deadline(e, DEADLINE_KEEP_ALIVE_TIMEOUT) != HANDLESPACE_NEVER)
+        return;
+    a->claims[a->n_claims++] =
+        (struct asap_claim){.key = asap_key(e), .until_ms = now_ms + a->settings.keep_alive_timeout_ms};
     asap_probe(a, e, ASAP_FLAG_HOME, now_ms);
+}
+
+/* It has not answered: it stays where it is. */
+static bool leave_claimed(struct asap *a, struct pool_element *e)
+{
+    if (!asap_unclaim(a, e) || asap_owns(a, e))
+        return false;
+    pool_element_set_deadline(a->handlespace, e, DEADLINE_KEEP_ALIVE_TIMEOUT, HANDLESPACE_NEVER);
+    return true;
 }
 
 void asap_lose(struct asap *a, struct pool_element *e, const char *why)
@@ -104,10 +155,28 @@ void asap_keep_alive_ack(const struct asap_call *call)
     if (!e || !asap_may_change(a, call->channel, e))
         return;
     asap_bind(a, call->client, e);
+    if (asap_unclaim(a, e) && !asap_owns(a, e)) {
+        asap_log_element(a, LOG_INFO, e, call->channel, "has come here as its registrar suggested");
+        handlespace_set_owner(a->handlespace, e, a->settings.registrar);
+    }
     if (asap_owns(a, e))
         asap_keep_alive_start(a, e, call->now_ms);
     else
         pool_element_set_deadline(a->handlespace, e, DEADLINE_KEEP_ALIVE, HANDLESPACE_NEVER);
+}
+
+/* Reports can't be used to flood an element: they make for one keep-alive a second. What is remembered is a small table;
+ * two elements that share a place in it may be probed more often. */
+static bool may_probe(struct asap *a, const struct pool_element *e, uint64_t now_ms)
+{
+    uint64_t key = asap_key(e), mixed = (key ^ a->secret) * UINT64_C(0x9e3779b97f4a7c15);
+    struct asap_probed *last = &a->probed[mixed >> 54];
+
+    _Static_assert(ASAP_PROBED == 1 << (64 - 54), "the place is of the upper bits");
+    if (last->key == key && now_ms - last->at_ms < ASAP_PROBE_INTERVAL_MS)
+        return false;
+    *last = (struct asap_probed){key, now_ms};
+    return true;
 }
 
 /* One keep-alive at a time: reports that come while its answer is awaited only count. */
@@ -124,7 +193,8 @@ void asap_unreachable(const struct asap_call *call)
     pool_element_set_reports(e, reports);
     if (reports > a->settings.max_bad_reports)
         asap_lose(a, e, "reported unreachable too often, removed");
-    else if (pool_element_deadline(e, DEADLINE_KEEP_ALIVE_TIMEOUT) == HANDLESPACE_NEVER)
+    else if (pool_element_deadline(e, DEADLINE_KEEP_ALIVE_TIMEOUT) == HANDLESPACE_NEVER &&
+             may_probe(a, e, call->now_ms))
         asap_probe(a, e, 0, call->now_ms);
 }
 
@@ -140,10 +210,11 @@ static void act(struct asap *a, struct pool_element *e, enum handlespace_deadlin
         break;
     case DEADLINE_KEEP_ALIVE:
         if (asap_owns(a, e)) /* else it went to another home meanwhile */
-            asap_probe(a, e, 0, now_ms);
+            asap_probe(a, e, pool_element_channel(e) ? 0 : ASAP_FLAG_HOME, now_ms);
         break;
     case DEADLINE_KEEP_ALIVE_TIMEOUT:
-        asap_lose(a, e, "keep-alive not answered, removed");
+        if (!leave_claimed(a, e))
+            asap_lose(a, e, "keep-alive not answered, removed");
         break;
     }
 }
@@ -156,6 +227,7 @@ void asap_tick(struct asap *a, uint64_t now_ms)
     a->now_ms = now_ms;
     for (int i = 0; i < TICK_MAX && (e = handlespace_due(a->handlespace, now_ms, &kind)); i++)
         act(a, e, kind, now_ms);
+    asap_notify(a);
 }
 
 void asap_opened(struct asap *a, struct channel *c, uint64_t now_ms)
@@ -182,14 +254,20 @@ void asap_opened(struct asap *a, struct channel *c, uint64_t now_ms)
 }
 
 /* The association that was opened for a keep-alive did not come about: RFC 5352, 3.5 calls the element
- * unreachable. */
-static void orphan(struct asap *a, struct asap_client *client, struct pool_element *e, uint64_t now_ms)
+ * unreachable. Of many elements most are probed in the course of an interval. */
+static void orphan(struct asap *a, struct asap_client *client, struct pool_element *e, uint64_t now_ms,
+                   bool at_once)
 {
     pool_element_set_channel(e, 0);
+    if (leave_claimed(a, e))
+        return;
     if (!client->connected)
         asap_lose(a, e, "can't be reached by its ASAP transport, removed");
-    else if (asap_owns(a, e))
+    else if (asap_owns(a, e) && at_once)
         asap_probe(a, e, 0, now_ms);
+    else if (asap_owns(a, e))
+        pool_element_set_deadline(a->handlespace, e, DEADLINE_KEEP_ALIVE,
+                                  now_ms + next_random(a) % a->settings.keep_alive_interval_ms);
 }
 
 void asap_closed(struct asap *a, struct channel *c, uint64_t now_ms)
@@ -207,7 +285,7 @@ void asap_closed(struct asap *a, struct channel *c, uint64_t now_ms)
     for (uint32_t i = 0; i < client->n_elements; i++) {
         struct pool_element *e = asap_bound(a, client, i);
         if (e)
-            orphan(a, client, e, now_ms);
+            orphan(a, client, e, now_ms, i < ASAP_BURST || a->link.kind(c) != TRANSPORT_SCTP);
     }
     a->link.set_client(c, NULL);
     asap_client_free(a, client);

@@ -5,6 +5,7 @@
 /* Where the two transports of a registration are rewritten, and the TLV that a refusal quotes. */
 struct registration {
     struct wire_pool_element element;
+    struct asap_reject warning; /* for a registration that is accepted, but not as a whole */
     uint8_t user_run[ASAP_RUN_MAX];
     uint8_t asap_run[ASAP_RUN_MAX];
     uint8_t quote[ASAP_RUN_MAX + 64];
@@ -58,6 +59,23 @@ static struct octets quote_policy(struct registration *r, const struct wire_poli
     return quote_of(r, &w);
 }
 
+static bool in_network(const struct asap_network *n, const struct address *a)
+{
+    size_t whole = n->bits / 8u;
+    uint8_t mask = (uint8_t)(0xff00u >> n->bits % 8u);
+
+    return n->address.family == a->family && memcmp(n->address.octets, a->octets, whole) == 0 &&
+           (mask == 0 || ((n->address.octets[whole] ^ a->octets[whole]) & mask) == 0);
+}
+
+static bool in_networks(const struct asap *a, const struct address *address)
+{
+    for (size_t i = 0; i < a->settings.n_networks; i++)
+        if (in_network(&a->settings.networks[i], address))
+            return true;
+    return a->settings.n_networks == 0;
+}
+
 /*
  * RFC 5352, 2.2.1: the user transport's addresses are a subset of the association's. Real pool elements list
  * every address of their host, also of a family that this association can't have; those are taken out, and a
@@ -65,21 +83,26 @@ static struct octets quote_policy(struct registration *r, const struct wire_poli
  */
 static bool keep_own_addresses(const struct asap_call *call, struct registration *r)
 {
+    const struct wire_transport whole = r->element.user;
     struct octets run = r->element.user.addresses;
     struct writer w = writer_of(r->user_run, sizeof r->user_run);
     struct address address;
-    bool all = true;
+    unsigned dropped = 0;
 
     while (wire_address_next(&run, &address)) {
-        if (call->asap->link.has_peer(call->channel, &address))
+        if (in_networks(call->asap, &address) && call->asap->link.has_peer(call->channel, &address))
             wire_put_address(&w, &address);
         else
-            all = false;
+            dropped++;
     }
     if (w.failed || writer_used(&w) == 0)
         return false;
-    if (!all)
+    if (dropped) {
         r->element.user.addresses = octets_of(r->user_run, writer_used(&w));
+        call->asap->statistics.addresses_dropped += dropped;
+        asap_log_dropped(call, dropped);
+        r->warning = (struct asap_reject){.cause = WIRE_CAUSE_INVALID_VALUES, .information = quote_transport(r, &whole)};
+    }
     return true;
 }
 
@@ -130,6 +153,8 @@ static bool check(const struct asap_call *call, struct registration *r, struct a
     *reject = (struct asap_reject){.cause = WIRE_CAUSE_INVALID_VALUES};
     if (!handle_ok(call->asap, call->in->pool_handle)) {
         reject->why = "pool handle empty or over the limit of length";
+    } else if (e->parameter.length > call->asap->settings.max_element_size) {
+        reject->why = "pool element over the limit of size";
     } else if (!life_ok(call->asap, e->registration_life)) {
         reject->why = "registration life not positive";
         reject->information = e->parameter;
@@ -140,7 +165,7 @@ static bool check(const struct asap_call *call, struct registration *r, struct a
         reject->why = "user transport without a port";
         reject->information = quote_transport(r, &e->user);
     } else if (e->user.type != WIRE_OPAQUE && !keep_own_addresses(call, r)) {
-        reject->why = "no address of the user transport belongs to the association";
+        reject->why = "no address of the user transport belongs to the association and the networks allowed";
         reject->information = quote_transport(r, &e->user);
     } else {
         return true;
@@ -192,8 +217,11 @@ static int32_t life_in_seconds(const struct asap *a, int32_t life)
 static void move_channel(const struct asap_call *call, struct pool_element *e)
 {
     struct asap *a = call->asap;
-    struct channel *old = a->link.find(a->link.context, pool_element_channel(e));
-    struct asap_client *old_client = old && old != call->channel ? a->link.client(old) : NULL;
+    uint64_t number = pool_element_channel(e);
+    struct channel *old = number && number != a->link.number(call->channel)
+                              ? a->link.find(a->link.context, number)
+                              : NULL;
+    struct asap_client *old_client = old ? a->link.client(old) : NULL;
 
     if (old_client)
         asap_unbind(a, old_client, e);
@@ -203,14 +231,16 @@ static void move_channel(const struct asap_call *call, struct pool_element *e)
 void asap_registration(const struct asap_call *call)
 {
     struct asap *a = call->asap;
-    struct registration r = {.element = call->in->element};
-    uint32_t identifier = r.element.identifier;
+    struct registration r; /* its runs are not cleared: that would cost more than all the rest */
+    uint32_t identifier = call->in->element.identifier;
     struct pool *p = handlespace_find_pool(a->handlespace, call->in->pool_handle);
     struct pool_element *e = p ? handlespace_find(p, identifier) : NULL;
     struct asap_reject reject;
     bool known = e != NULL;
     int error;
 
+    r.element = call->in->element;
+    r.warning = (struct asap_reject){0};
     if (e && !asap_may_change(a, call->channel, e)) {
         reject = (struct asap_reject){.cause = WIRE_CAUSE_NON_UNIQUE_PE_IDENTIFIER,
                                       .why = "the identifier is taken by an element of another host"};
@@ -236,7 +266,7 @@ void asap_registration(const struct asap_call *call)
         asap_keep_alive_start(a, e, call->now_ms);
     asap_log_element(a, known ? LOG_DEBUG : LOG_INFO, e, call->channel,
                      known ? "re-registered" : "registered");
-    asap_reply_registration(call, identifier, NULL);
+    asap_reply_accepted(call, identifier, &r.warning);
 }
 
 void asap_deregistration(const struct asap_call *call)

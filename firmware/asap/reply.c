@@ -30,10 +30,10 @@ void asap_reply_registration(const struct asap_call *call, uint32_t identifier,
                              const struct asap_reject *reject)
 {
     struct asap *a = call->asap;
-    struct writer w = begin(a, ASAP_REGISTRATION_RESPONSE, reject ? ASAP_FLAG_REJECT : 0);
+    struct writer w = writer_of(a->buffer, sizeof a->buffer);
 
-    wire_put_pool_handle(&w, call->in->pool_handle);
-    wire_put_pe_identifier(&w, identifier);
+    wire_begin_registration_response(&w, ASAP_REGISTRATION_RESPONSE, reject ? ASAP_FLAG_REJECT : 0,
+                                     call->in->pool_handle, identifier);
     if (reject) {
         wire_put_error(&w, reject->cause, reject->information);
         count_reject(a, reject);
@@ -42,14 +42,25 @@ void asap_reply_registration(const struct asap_call *call, uint32_t identifier,
     asap_send(a, call->channel, ASAP_REGISTRATION_RESPONSE, wire_end(&w));
 }
 
+void asap_reply_accepted(const struct asap_call *call, uint32_t identifier, const struct asap_reject *warning)
+{
+    struct asap *a = call->asap;
+    struct writer w = writer_of(a->buffer, sizeof a->buffer);
+
+    wire_begin_registration_response(&w, ASAP_REGISTRATION_RESPONSE, 0, call->in->pool_handle, identifier);
+    if (warning->cause && !a->settings.compat_rsplib)
+        wire_put_error(&w, warning->cause, warning->information);
+    asap_send(a, call->channel, ASAP_REGISTRATION_RESPONSE, wire_end(&w));
+}
+
 /* Refusal is said by the Operation Error alone: the message has no flag (RFC 5352, 2.2.4). */
 void asap_reply_deregistration(const struct asap_call *call, const struct asap_reject *reject)
 {
     struct asap *a = call->asap;
-    struct writer w = begin(a, ASAP_DEREGISTRATION_RESPONSE, 0);
+    struct writer w = writer_of(a->buffer, sizeof a->buffer);
 
-    wire_put_pool_handle(&w, call->in->pool_handle);
-    wire_put_pe_identifier(&w, call->in->pe_identifier);
+    wire_begin_registration_response(&w, ASAP_DEREGISTRATION_RESPONSE, 0, call->in->pool_handle,
+                                     call->in->pe_identifier);
     if (reject) {
         wire_put_error(&w, reject->cause, reject->information);
         count_reject(a, reject);
@@ -58,15 +69,20 @@ void asap_reply_deregistration(const struct asap_call *call, const struct asap_r
     asap_send(a, call->channel, ASAP_DEREGISTRATION_RESPONSE, wire_end(&w));
 }
 
-void asap_reply_resolution_error(const struct asap_call *call, const struct asap_reject *reject)
+void asap_send_resolution_error(struct asap *a, struct channel *c, struct octets handle, uint16_t cause,
+                                struct octets information)
 {
-    struct asap *a = call->asap;
     struct writer w = begin(a, ASAP_HANDLE_RESOLUTION_RESPONSE, 0);
 
-    wire_put_pool_handle(&w, call->in->pool_handle);
-    wire_put_error(&w, reject->cause, reject->information);
-    count_reject(a, reject);
-    asap_send(a, call->channel, ASAP_HANDLE_RESOLUTION_RESPONSE, wire_end(&w));
+    wire_put_pool_handle(&w, handle);
+    wire_put_error(&w, cause, information);
+    asap_send(a, c, ASAP_HANDLE_RESOLUTION_RESPONSE, wire_end(&w));
+}
+
+void asap_reply_resolution_error(const struct asap_call *call, const struct asap_reject *reject)
+{
+    count_reject(call->asap, reject);
+    asap_send_resolution_error(call->asap, call->channel, call->in->pool_handle, reject->cause, reject->information);
 }
 
 /* Tells an element whose registration life is over that it is out (RFC 5352, 3.2), if it still can be told.
@@ -131,16 +147,4 @@ void asap_send_error(struct asap *a, struct channel *c, const struct wire_fault 
     }
     m.error = octets_of(a->causes, writer_used(&w));
     asap_send(a, c, ASAP_ERROR, wire_write(&m, a->buffer, sizeof a->buffer));
-}
-
-int asap_write_announce(const struct asap *a, const struct wire_transport *transports, size_t n,
-                        uint8_t *buffer, size_t capacity)
-{
-    struct writer w = writer_of(buffer, capacity);
-
-    wire_begin(&w, WIRE_ASAP, ASAP_SERVER_ANNOUNCE, 0);
-    writer_u32(&w, a->settings.registrar);
-    for (size_t i = 0; i < n; i++)
-        wire_put_transport(&w, &transports[i]);
-    return wire_end(&w);
 }

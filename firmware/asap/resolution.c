@@ -5,27 +5,35 @@
  */
 #include "asap/internal.h"
 
-/* RFC 5352, 2.2.6: type only; an element's own policy values say nothing about the pool. */
-static void put_pool_policy(struct writer *w, const struct pool *p)
-{
-    wire_put_policy(w, &(struct wire_policy){.type = pool_policy(p)});
-}
-
 /* Elements as long as they fit; how many did. */
 static size_t put_elements(struct writer *w, struct pool_element *const *elements, size_t n)
 {
-    static const uint8_t padding[3];
     size_t i;
 
     for (i = 0; i < n; i++) {
         struct octets parameter = pool_element_parameter(elements[i]);
-        size_t pad = (4 - parameter.length % 4) % 4;
-        if ((size_t)(w->end - w->at) < parameter.length + pad)
+        size_t padded = (parameter.length + 3) & ~(size_t)3;
+        if ((size_t)(w->end - w->at) < padded)
             break;
-        wire_put_raw(w, parameter);
-        writer_put(w, padding, pad);
+        octets_store32(w->at + padded - 4, 0); /* the padding, and what the parameter covers again */
+        memcpy(w->at, parameter.data, parameter.length);
+        w->at += padded;
     }
     return i;
+}
+
+void asap_send_resolution(struct asap *a, struct channel *c, struct pool *p, size_t k, uint8_t flags)
+{
+    struct pool_element *chosen[ASAP_ITEMS_MAX];
+    struct writer w = writer_of(a->buffer, WIRE_MESSAGE_MAX);
+
+    k = handlespace_select(a->handlespace, p, k, chosen);
+    /* RFC 5352, 2.2.6: the policy's type only; an element's own values say nothing about the pool. */
+    wire_begin_resolution_response(&w, flags, pool_handle(p), pool_policy(p));
+    if (put_elements(&w, chosen, k) == 0)
+        asap_send_resolution_error(a, c, pool_handle(p), WIRE_CAUSE_UNKNOWN_POOL_HANDLE, (struct octets){0});
+    else
+        asap_send(a, c, ASAP_HANDLE_RESOLUTION_RESPONSE, wire_end(&w));
 }
 
 void asap_resolution(const struct asap_call *call)
@@ -33,9 +41,8 @@ void asap_resolution(const struct asap_call *call)
     static const struct asap_reject unknown = {.cause = WIRE_CAUSE_UNKNOWN_POOL_HANDLE};
     struct asap *a = call->asap;
     struct pool *p = handlespace_find_pool(a->handlespace, call->in->pool_handle);
-    struct pool_element *chosen[ASAP_ITEMS_MAX];
-    struct writer w;
-    size_t k = a->settings.items;
+    uint32_t k = a->settings.items;
+    uint8_t flags = 0;
 
     if (!p) {
         asap_reply_resolution_error(call, &unknown);
@@ -45,13 +52,7 @@ void asap_resolution(const struct asap_call *call)
         k = call->in->items_wanted;
     if (k > ASAP_ITEMS_MAX)
         k = ASAP_ITEMS_MAX;
-    k = handlespace_select(a->handlespace, p, k, chosen);
-    w = writer_of(a->buffer, WIRE_MESSAGE_MAX);
-    wire_begin(&w, WIRE_ASAP, ASAP_HANDLE_RESOLUTION_RESPONSE, 0);
-    wire_put_pool_handle(&w, call->in->pool_handle);
-    put_pool_policy(&w, p);
-    if (put_elements(&w, chosen, k) == 0)
-        asap_reply_resolution_error(call, &unknown);
-    else
-        asap_send(a, call->channel, ASAP_HANDLE_RESOLUTION_RESPONSE, wire_end(&w));
+    if ((call->in->flags & ASAP_FLAG_SUBSCRIBE) && asap_subscribe(a, call->client, p, k))
+        flags = ASAP_FLAG_ACCEPT;
+    asap_send_resolution(a, call->channel, p, k, flags);
 }

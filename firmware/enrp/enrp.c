@@ -77,7 +77,7 @@ struct enrp *enrp_new(const struct enrp_options *o, uint64_t now_ms)
         return NULL;
     }
     e->heartbeat_at_ms = now_ms;
-    if (announces || o->settings.n_peers)
+    if ((announces && !o->settings.no_announces) || o->settings.n_peers)
         startup_begin(e, now_ms);
     else /* RFC 5353, 3.2.2.1: nobody to ask, so alone */
         e->startup.phase = STARTUP_DONE;
@@ -98,6 +98,8 @@ void enrp_free(struct enrp *e)
         return;
     for (struct peer *p; (p = TAILQ_FIRST(&e->peers));) {
         TAILQ_REMOVE(&e->peers, p, entries);
+        takeover_end(p);
+        sync_end(p);
         free(p);
     }
     free(e);
@@ -179,20 +181,6 @@ static bool parse(struct enrp *e, struct octets message, struct wire_message *m,
     return error == 0;
 }
 
-/* RFC 5353, 3.5.1: whoever believes this registrar dead has to be told at once. */
-static void takeover_announced(struct enrp *e, struct peer *p, const struct wire_message *m,
-                               const struct origin *o)
-{
-    (void)p;
-    if (m->target != e->settings.registrar) {
-        enrp_unexpected(e, m, o, "takeovers are not taken part in");
-        return;
-    }
-    log_warning("ENRP: registrar 0x%08x wants to take this registrar over; answering that it is alive",
-                m->sender);
-    presence_announce(e);
-}
-
 static void error_received(struct enrp *e, struct peer *p, const struct wire_message *m,
                            const struct origin *o)
 {
@@ -220,6 +208,8 @@ static const struct {
     [ENRP_LIST_REQUEST] = {list_requested, false},
     [ENRP_LIST_RESPONSE] = {list_received, false},
     [ENRP_INIT_TAKEOVER] = {takeover_announced, false},
+    [ENRP_INIT_TAKEOVER_ACK] = {takeover_acknowledged, false},
+    [ENRP_TAKEOVER_SERVER] = {takeover_enforced, false},
     [ENRP_ERROR] = {error_received, false},
 };
 
@@ -244,8 +234,7 @@ static void receive(struct enrp *e, struct octets message, const struct origin *
         return;
     }
     if (m.type >= ENRP_TYPES || !types[m.type].receive || (!o->channel && !types[m.type].group_cast)) {
-        enrp_unexpected(e, &m, o,
-                        o->channel ? "takeovers are not taken part in" : "not a message for group-casts");
+        enrp_unexpected(e, &m, o, o->channel ? "unknown" : "not a message for group-casts");
         return;
     }
     struct peer *p = peer_of_message(e, &m, o);
@@ -293,7 +282,9 @@ void enrp_tick(struct enrp *e, uint64_t now_ms)
     }
     for (struct peer *p = TAILQ_FIRST(&e->peers), *next; p; p = next) {
         next = TAILQ_NEXT(p, entries);
-        peer_tick(e, p, now_ms);
+        takeover_tick(e, p, now_ms);
+        sync_tick(e, p, now_ms);
+        peer_tick(e, p, now_ms); /* last: it may forget the peer */
     }
     startup_tick(e, now_ms);
 }

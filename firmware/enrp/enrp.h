@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Peers of a registrar (RFC 5353): presence, peer list, start-up by a mentor, table download, updates,
- * failure detection.
+ * failure detection, takeover, audit and re-synchronisation.
  *
  * Knows channels, the handlespace and messages; no socket, no event loop, no clock: the daemon hands in what
  * arrives and the time, and enrp_tick() acts on what is due. All sending goes through struct enrp_link, so
@@ -42,7 +42,8 @@ struct enrp_address {
 /* What can be changed while running. Zero in a field marked * means its default. */
 struct enrp_settings {
     uint32_t registrar;    /* identifier of this registrar (RFC 5353, 2.1), not 0 */
-    bool compat_rsplib;    /* registration life in ms on the wire; tables of at most 1,400 octets a message */
+    bool compat_rsplib;    /* as rsplib: lives in ms, tables in pieces of 1,400 octets, the lower identifier
+                              wins; pool handles of more than 32 octets are not told */
     uint32_t heartbeat_ms; /* * 30,000: PEER-HEARTBEAT-CYCLE */
     uint32_t max_time_last_heard_ms;  /* * 61,000 */
     uint32_t max_time_no_response_ms; /* * 5,000; also how long a mentor is looked for at start-up */
@@ -55,6 +56,11 @@ struct enrp_settings {
     /* Peers by administration. */
     const struct enrp_address *peers;
     size_t n_peers;
+    bool no_announces; /* link.announce reaches nobody at present: start-up does not wait for strangers */
+    /* Suggest a better home with each update of an own element (draft-dreibholz-rserpool-enrp-takeover). What
+     * peers suggest is taken in any case. */
+    bool suggest_takeover;
+    uint32_t adoptions_per_second; /* * 15,000: how fast the elements of a dead registrar are to be told */
 };
 
 enum enrp_peer_state {
@@ -62,7 +68,7 @@ enum enrp_peer_state {
     ENRP_PEER_LEARNT,     /* told by an announce or another peer, has not answered over an association yet */
     ENRP_PEER_ACTIVE,
     ENRP_PEER_PROBED, /* silent for MAX-TIME-LAST-HEARD, or its association ended: asked to answer */
-    ENRP_PEER_DEAD,   /* did not answer within MAX-TIME-NO-RESPONSE */
+    ENRP_PEER_DEAD,   /* did not answer within MAX-TIME-NO-RESPONSE, or another registrar takes it over */
 };
 
 struct enrp_peer {
@@ -86,7 +92,13 @@ struct enrp_options {
     void (*peer_changed)(void *context, const struct enrp_peer *peer, bool gone);
     /* Start-up is over: see enrp_serving(). May be NULL. */
     void (*serving)(void *context);
-    void *context; /* of the two above */
+    /* An element of a dead registrar is this registrar's now: it is to be told by a home-flagged keep-alive
+     * at at_ms. May be NULL. */
+    void (*adopted)(void *context, struct pool_element *element, uint64_t at_ms);
+    /* A peer wants its element to come here: a home-flagged keep-alive is to ask it. When it answers, the
+     * caller changes the owner. May be NULL. */
+    void (*suggested)(void *context, struct pool_element *element, uint64_t now_ms);
+    void *context; /* of the four above */
 };
 
 /* NULL when out of memory. The options are copied, with the lists in them. Nothing is sent before the first
@@ -110,6 +122,10 @@ void enrp_channel_closed(struct enrp *e, struct channel *c, uint64_t now_ms);
  * dropped. */
 void enrp_announced(struct enrp *e, const struct address *from, uint16_t port, struct octets message,
                     uint64_t now_ms);
+
+/* This registrar is about to stop: suggests its elements to the living, to be called before the channels are
+ * closed. Peers see the association end, then be refused, and take over what is left. */
+void enrp_leave(struct enrp *e);
 
 /* --- from the handlespace
  * ------------------------------------------------------------------------------------------ */
@@ -147,6 +163,11 @@ struct enrp_statistics {
     uint64_t elements_refused;  /* by the handlespace, or not the sender's to change */
     uint64_t peers_refused;     /* over max_peers */
     uint64_t send_failures;
+    uint64_t overload;         /* requests refused because the peer asks too often */
+    uint64_t takeovers;        /* carried out by this registrar */
+    uint64_t elements_adopted; /* by them */
+    uint64_t synchronizations; /* begun, because a checksum differed */
+    uint64_t elements_swept;   /* removed by them */
 };
 const struct enrp_statistics *enrp_statistics(const struct enrp *e);
 

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { REFUSALS_MAX = 2 };
+
 struct peer *peer_find(const struct enrp *e, uint32_t identifier)
 {
     for (struct peer *p = TAILQ_FIRST(&e->peers); p && identifier; p = TAILQ_NEXT(p, entries))
@@ -59,10 +61,31 @@ void peer_set_state(struct enrp *e, struct peer *p, enum enrp_peer_state state)
     tell(e, p, false);
 }
 
-static bool forget_one(struct enrp *e, enum enrp_peer_state state)
+uint32_t peer_owns(const struct enrp *e, const struct peer *p)
+{
+    return p->seen.identifier ? handlespace_owned(e->options.handlespace, p->seen.identifier) : 0;
+}
+
+enum { REQUEST_MS = 500, REQUESTS_AT_ONCE = 10 };
+
+/* What was not asked for a while may be asked at once. */
+bool peer_may_ask(struct enrp *e, struct peer *p, uint64_t now_ms)
+{
+    uint64_t credit = REQUEST_MS * REQUESTS_AT_ONCE, at = p->requests_paid_ms;
+    if (now_ms > credit && at < now_ms - credit)
+        at = now_ms - credit;
+    if (at + REQUEST_MS > now_ms) {
+        e->statistics.overload++;
+        return false;
+    }
+    p->requests_paid_ms = at + REQUEST_MS;
+    return true;
+}
+
+static bool forget_one(struct enrp *e, enum enrp_peer_state state, bool with_elements)
 {
     for (struct peer *p = TAILQ_FIRST(&e->peers); p; p = TAILQ_NEXT(p, entries)) {
-        if (p->seen.state == state && !p->seen.configured) {
+        if (p->seen.state == state && !p->seen.configured && (with_elements || !peer_owns(e, p))) {
             peer_remove(e, p);
             return true;
         }
@@ -70,20 +93,33 @@ static bool forget_one(struct enrp *e, enum enrp_peer_state state)
     return false;
 }
 
-/* The dead make room for all, the unconfirmed for those who are certain: what anybody can announce by
- * multicast must not keep out the living. Those by administration stay. */
-static bool make_room(struct enrp *e, bool certain)
+/* Who makes room for whom. The dead do for all, but for a takeover under way; the unconfirmed for those who
+ * are heard: what anybody can announce by multicast must not keep out the living. All do for those by
+ * administration, which stay. */
+static bool make_room(struct enrp *e, enum peer_origin origin)
 {
-    if (e->n_peers < e->settings.max_peers || forget_one(e, ENRP_PEER_DEAD) ||
-        (certain && forget_one(e, ENRP_PEER_LEARNT)))
+    static const struct {
+        enum peer_origin least;
+        enum enrp_peer_state state;
+        bool with_elements;
+    } order[] = {
+        {PEER_HINT, ENRP_PEER_DEAD, false},        {PEER_HEARD, ENRP_PEER_LEARNT, false},
+        {PEER_HEARD, ENRP_PEER_LEARNT, true},      {PEER_CONFIGURED, ENRP_PEER_DEAD, true},
+        {PEER_CONFIGURED, ENRP_PEER_PROBED, true}, {PEER_CONFIGURED, ENRP_PEER_ACTIVE, true},
+    };
+    if (e->n_peers < e->settings.max_peers)
         return true;
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (origin >= order[i].least && forget_one(e, order[i].state, order[i].with_elements))
+            return true;
     e->statistics.peers_refused++;
     return false;
 }
 
-struct peer *peer_add(struct enrp *e, uint32_t identifier, enum enrp_peer_state state, bool certain)
+struct peer *peer_add(struct enrp *e, uint32_t identifier, enum enrp_peer_state state,
+                      enum peer_origin origin)
 {
-    struct peer *p = make_room(e, certain) ? calloc(1, sizeof *p) : NULL;
+    struct peer *p = make_room(e, origin) ? calloc(1, sizeof *p) : NULL;
     if (!p)
         return NULL;
     p->seen.identifier = identifier;
@@ -93,7 +129,7 @@ struct peer *peer_add(struct enrp *e, uint32_t identifier, enum enrp_peer_state 
     return p;
 }
 
-static void detach(struct enrp *e, struct peer *p, bool close)
+void peer_detach(struct enrp *e, struct peer *p, bool close)
 {
     if (p->channel && close)
         e->options.link.close(p->channel);
@@ -102,17 +138,20 @@ static void detach(struct enrp *e, struct peer *p, bool close)
     p->channel = p->spare = NULL;
     p->seen.connected = p->shown = false;
     p->session = (struct table_session){0};
+    sync_end(p);
 }
 
 void peer_remove(struct enrp *e, struct peer *p)
 {
-    detach(e, p, true);
+    peer_detach(e, p, true);
     if (e->startup.mentor == p) {
         e->startup.mentor = NULL;
         e->startup.phase = STARTUP_SEARCH;
     }
     TAILQ_REMOVE(&e->peers, p, entries);
     e->n_peers--;
+    takeover_without(e, p->seen.identifier);
+    takeover_end(p);
     tell(e, p, true);
     free(p);
 }
@@ -146,7 +185,7 @@ int peers_configure(struct enrp *e, const struct enrp_address *wanted, size_t n,
             p = TAILQ_NEXT(p, entries);
         if (p)
             continue;
-        if (!(p = peer_add(e, 0, ENRP_PEER_CONFIGURED, true)))
+        if (!(p = peer_add(e, 0, ENRP_PEER_CONFIGURED, PEER_CONFIGURED)))
             return e->n_peers >= e->settings.max_peers ? ERR_LIMIT : ERR_MEMORY;
         p->seen.configured = true;
         p->configured = wanted[i];
@@ -225,7 +264,7 @@ void peer_learn(struct enrp *e, const struct wire_server *server, uint64_t now_m
     peer_set_server(&reachable, server);
     if (!reachable.seen.n_addresses || peer_find(e, server->identifier))
         return;
-    struct peer *p = peer_add(e, server->identifier, ENRP_PEER_LEARNT, false);
+    struct peer *p = peer_add(e, server->identifier, ENRP_PEER_LEARNT, PEER_HINT);
     if (!p)
         return;
     peer_set_server(p, server);
@@ -233,16 +272,34 @@ void peer_learn(struct enrp *e, const struct wire_server *server, uint64_t now_m
     peer_connect(e, p, now_ms);
 }
 
-/* Any message over an association is a sign of life; a group-cast only of a peer that has shown itself
- * before. */
+void peer_learn_home(struct enrp *e, uint32_t identifier, uint64_t now_ms)
+{
+    if (!identifier || identifier == e->settings.registrar || peer_find(e, identifier))
+        return;
+    struct peer *p = peer_add(e, identifier, ENRP_PEER_LEARNT, PEER_HINT);
+    if (!p)
+        return;
+    p->unseen = true;
+    p->answer_by_ms = now_ms + e->settings.max_time_last_heard_ms + e->settings.max_time_no_response_ms;
+    tell(e, p, false);
+}
+
+/* Any message over an association is a sign of life. A group-cast may be forged: it is a hint to connect. */
 static void heard(struct enrp *e, struct peer *p, const struct origin *o)
 {
-    if (!o->channel && p->seen.state != ENRP_PEER_ACTIVE)
-        return;
-    p->seen.last_heard_ms = o->now_ms;
     if (!o->channel)
         return;
+    if (p->unseen) {
+        p->unseen = false;
+        set_source(e, p, o);
+    }
+    p->seen.last_heard_ms = o->now_ms;
     p->answer_by_ms = 0;
+    p->refusals = 0;
+    if (p->takeover.phase != TAKEOVER_NONE) {
+        peer_log(p, LOG_NOTICE, "is back: nothing more is taken over from it");
+        takeover_end(p);
+    }
     if (!p->channel || (p->channel != o->channel && !p->seen.connected)) {
         if (p->channel) /* was still on its way when the peer called */
             e->options.link.close(p->channel);
@@ -275,7 +332,7 @@ struct peer *peer_of_message(struct enrp *e, const struct wire_message *m, const
     struct peer *p = peer_find(e, m->sender);
     struct peer *holder = o->channel ? peer_of_channel(e, o->channel) : NULL;
     struct peer *predecessor = NULL;
-    bool first = !p;
+    bool first = !p || p->unseen;
     if (holder && holder->seen.identifier && holder->seen.identifier != m->sender) {
         if (!is_successor(holder, o)) {
             enrp_unexpected(e, m, o, "another registrar has shown itself on this association");
@@ -284,15 +341,16 @@ struct peer *peer_of_message(struct enrp *e, const struct wire_message *m, const
         drop_channel(holder);
         predecessor = holder->seen.configured ? holder : NULL; /* another one may have to make room now */
     } else if (holder && !holder->seen.identifier) {
-        if (first)
+        if (!p)
             holder->seen.identifier = m->sender;
         p = p ? unite(e, holder, p) : holder;
         first = false; /* it was asked to reply when the channel opened */
     }
     if (first) {
-        p = peer_add(e, m->sender, ENRP_PEER_LEARNT, o->channel != NULL);
+        p = p ? p : peer_add(e, m->sender, ENRP_PEER_LEARNT, o->channel ? PEER_HEARD : PEER_HINT);
         if (!p)
             return NULL;
+        p->unseen = false;
         set_source(e, p, o);
         tell(e, p, false);
     }
@@ -331,6 +389,32 @@ static void ask(struct enrp *e, struct peer *p, uint64_t now_ms)
         peer_connect(e, p, now_ms);
 }
 
+void peer_probe(struct enrp *e, struct peer *p, uint64_t now_ms)
+{
+    peer_set_state(e, p, ENRP_PEER_PROBED);
+    ask(e, p, now_ms);
+}
+
+static void no_answer(struct enrp *e, struct peer *p, uint64_t now_ms)
+{
+    p->answer_by_ms = 0;
+    p->refusals = 0;
+    startup_lost(e, p, now_ms);
+    if (p->seen.state == ENRP_PEER_LEARNT && !p->seen.configured && !peer_owns(e, p)) {
+        peer_log(p, LOG_INFO, "never answered: forgotten");
+        peer_remove(e, p);
+        return;
+    }
+    /* Whoever is about to be taken over is to hear that, as long as its association stands. */
+    if (!p->seen.connected || !peer_owns(e, p))
+        peer_detach(e, p, true);
+    p->connect_at_ms = p->seen.configured ? now_ms + e->settings.max_time_no_response_ms : 0;
+    if (!p->seen.identifier)
+        return;
+    peer_set_state(e, p, ENRP_PEER_DEAD);
+    takeover_of(e, p, now_ms);
+}
+
 void enrp_channel_opened(struct enrp *e, struct channel *c, uint64_t now_ms)
 {
     struct peer *p = peer_of_channel(e, c);
@@ -353,7 +437,7 @@ void enrp_channel_closed(struct enrp *e, struct channel *c, uint64_t now_ms)
         return;
     }
     bool was_open = p->seen.connected;
-    detach(e, p, false);
+    peer_detach(e, p, false);
     startup_lost(e, p, now_ms);
     p->connect_at_ms = now_ms + (was_open ? 1 : RETRY_MS);
     switch (p->seen.state) {
@@ -361,8 +445,16 @@ void enrp_channel_closed(struct enrp *e, struct channel *c, uint64_t now_ms)
         p->answer_by_ms = now_ms + e->settings.max_time_no_response_ms;
         peer_set_state(e, p, ENRP_PEER_PROBED);
         return;
+    case ENRP_PEER_PROBED:
+        /* RFC 5353, 3.4.3: the send fails. Once may be a restart. */
+        if (!was_open && ++p->refusals >= REFUSALS_MAX) {
+            no_answer(e, p, now_ms);
+            return;
+        }
+        break;
     case ENRP_PEER_DEAD:
-        if (!p->seen.configured)
+        /* One that is being taken over has one more chance to object. */
+        if (!p->seen.configured && !(was_open && p->takeover.phase == TAKEOVER_ARBITRATION))
             p->connect_at_ms = 0;
         break;
     default:
@@ -380,21 +472,6 @@ static uint64_t silent_at(const struct enrp *e, const struct peer *p)
     return p->seen.state == ENRP_PEER_ACTIVE ? p->seen.last_heard_ms + e->settings.max_time_last_heard_ms : 0;
 }
 
-static void no_answer(struct enrp *e, struct peer *p, uint64_t now_ms)
-{
-    p->answer_by_ms = 0;
-    startup_lost(e, p, now_ms);
-    if (p->seen.state == ENRP_PEER_LEARNT && !p->seen.configured) {
-        peer_log(p, LOG_INFO, "never answered: forgotten");
-        peer_remove(e, p);
-        return;
-    }
-    detach(e, p, true);
-    p->connect_at_ms = p->seen.configured ? now_ms + e->settings.max_time_no_response_ms : 0;
-    if (p->seen.identifier)
-        peer_set_state(e, p, ENRP_PEER_DEAD);
-}
-
 void peer_tick(struct enrp *e, struct peer *p, uint64_t now_ms)
 {
     uint64_t silent = silent_at(e, p);
@@ -402,10 +479,8 @@ void peer_tick(struct enrp *e, struct peer *p, uint64_t now_ms)
         p->session = (struct table_session){0};
     if (p->connect_at_ms && p->connect_at_ms <= now_ms)
         peer_connect(e, p, now_ms);
-    if (silent && silent <= now_ms) {
-        peer_set_state(e, p, ENRP_PEER_PROBED);
-        ask(e, p, now_ms);
-    }
+    if (silent && silent <= now_ms)
+        peer_probe(e, p, now_ms);
     if (p->answer_by_ms && p->answer_by_ms <= now_ms)
         no_answer(e, p, now_ms);
 }
@@ -416,6 +491,10 @@ uint64_t peer_next_deadline(const struct enrp *e, const struct peer *p)
     sooner(&next, p->answer_by_ms);
     sooner(&next, p->connect_at_ms);
     sooner(&next, p->session.until_ms);
+    sooner(&next, p->takeover.until_ms);
+    sooner(&next, p->takeover.ask_at_ms);
+    if (p->sync.phase != SYNC_NONE)
+        sooner(&next, p->sync.answer_by_ms);
     sooner(&next, silent_at(e, p));
     return next;
 }

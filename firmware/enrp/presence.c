@@ -44,7 +44,7 @@ void presence_received(struct enrp *e, struct peer *p, const struct wire_message
     if (m->present & WIRE_HAS_SERVER && m->server.identifier == m->sender &&
         (o->channel || !p->seen.connected))
         peer_set_server(p, &m->server);
-    if (m->present & WIRE_HAS_CHECKSUM) {
+    if (m->present & WIRE_HAS_CHECKSUM && (o->channel || !p->seen.connected)) {
         p->seen.has_checksum = true;
         p->seen.checksum = m->checksum;
     }
@@ -53,4 +53,6 @@ void presence_received(struct enrp *e, struct peer *p, const struct wire_message
     struct channel *back = o->channel ? o->channel : p->seen.connected ? p->channel : NULL;
     if (m->flags & ENRP_FLAG_REPLY_REQUIRED && back)
         presence_send(e, p, back, 0);
+    if (m->present & WIRE_HAS_CHECKSUM && o->channel)
+        sync_audit(e, p, m->checksum, o->now_ms);
 }

@@ -6,9 +6,15 @@
  */
 #include "enrp/internal.h"
 
+/* Start-up takes at most so many times MAX-TIME-NO-RESPONSE; what is missing then, audits find. */
+enum { LONGEST = 60 };
+/* A mentor may tell so many elements more that are known than there are: some change meanwhile. */
+enum { STALE_SLACK = 1024 };
+
 void startup_begin(struct enrp *e, uint64_t now_ms)
 {
-    e->startup = (struct startup){.search_until_ms = now_ms + e->settings.max_time_no_response_ms};
+    uint64_t unit = e->settings.max_time_no_response_ms;
+    e->startup = (struct startup){.search_until_ms = now_ms + unit, .give_up_ms = now_ms + unit * LONGEST};
 }
 
 static void finish(struct enrp *e, const char *how)
@@ -64,6 +70,10 @@ void startup_tick(struct enrp *e, uint64_t now_ms)
     struct startup *s = &e->startup;
     if (s->phase == STARTUP_DONE)
         return;
+    if (s->give_up_ms <= now_ms) {
+        finish(e, "it has taken too long");
+        return;
+    }
     if (s->mentor && s->answer_by_ms <= now_ms)
         startup_lost(e, s->mentor, now_ms);
     if (s->mentor)
@@ -85,7 +95,7 @@ uint64_t startup_next_deadline(const struct enrp *e)
     if (s->phase == STARTUP_DONE)
         return UINT64_MAX;
     if (s->mentor)
-        return s->answer_by_ms;
+        return s->answer_by_ms < s->give_up_ms ? s->answer_by_ms : s->give_up_ms;
     uint64_t next = s->search_until_ms;
     if (candidate(e))
         sooner(&next, s->retry_at_ms ? s->retry_at_ms : 1);
@@ -127,8 +137,20 @@ static bool is_own(const struct enrp *e, struct octets handle, const struct wire
     return known && pool_element_owner(known) == e->settings.registrar;
 }
 
+/* A table tells each element once, so that of those known already there are no more than there are. */
+static bool endless(struct enrp *e, uint32_t before, uint64_t told)
+{
+    uint32_t now = handlespace_elements(e->options.handlespace);
+    e->startup.stale = now > before ? 0 : e->startup.stale + told;
+    return e->startup.stale > UINT64_C(2) * now + STALE_SLACK;
+}
+
 void table_received(struct enrp *e, struct peer *p, const struct wire_message *m, const struct origin *o)
 {
+    if (p->sync.phase == SYNC_TABLE) {
+        sync_table(e, p, m, o);
+        return;
+    }
     if (!awaited(e, p, m, o, STARTUP_TABLE))
         return;
     if (m->flags & ENRP_FLAG_REJECT) {
@@ -139,16 +161,19 @@ void table_received(struct enrp *e, struct peer *p, const struct wire_message *m
     struct wire_pool_element element;
     struct octets handle = {0};
     bool is_handle, any = false;
+    uint32_t before = handlespace_elements(e->options.handlespace);
+    uint64_t told = 0;
     while (m->present & WIRE_HAS_LIST && wire_table_next(&list, &is_handle, &handle, &element)) {
         any = true;
-        if (is_handle || is_own(e, handle, &element))
+        told += !is_handle;
+        if (is_handle || is_own(e, handle, &element) || !update_accept(e, handle, &element, o->now_ms))
             continue;
-        if (update_accept(e, handle, &element, o->now_ms))
-            e->startup.elements++;
+        e->startup.elements++;
+        peer_learn_home(e, element.home_registrar, o->now_ms);
     }
     if (!(m->flags & ENRP_FLAG_MORE))
         finish(e, "the mentor's handlespace is complete");
-    else if (any)
+    else if (any && !endless(e, before, told))
         request(e, ENRP_HANDLE_TABLE_REQUEST, STARTUP_TABLE, o->now_ms);
     else /* more and more of nothing: no mentor */
         startup_lost(e, p, o->now_ms);

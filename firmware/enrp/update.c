@@ -8,6 +8,9 @@
 
 enum { PE_LIFE = 12 }; /* offset of Registration Life in a Pool Element parameter (RFC 5354, 3.10) */
 enum { LOG_INTERVAL_MS = 10000 };
+enum { COMPAT_HANDLE_MAX = 32 }; /* a longer one ends an rsplib registrar */
+/* Elements of which a registrar tells the others when it stops. */
+enum { LEAVE_MAX = 1000 };
 
 /* rsplib counts milliseconds without a sign (compat mode). */
 static uint32_t life_to_wire(int32_t seconds)
@@ -34,16 +37,23 @@ void update_put_element(const struct enrp *e, struct writer *w, const struct poo
     }
 }
 
-bool update_accept(struct enrp *e, struct octets handle, const struct wire_pool_element *element,
-                   uint64_t now_ms)
+bool update_may_tell(const struct enrp *e, struct octets handle)
+{
+    return !e->settings.compat_rsplib || handle.length <= COMPAT_HANDLE_MAX;
+}
+
+struct pool_element *update_accept(struct enrp *e, struct octets handle,
+                                   const struct wire_pool_element *element, uint64_t now_ms)
 {
     struct wire_pool_element known = *element;
+    struct pool_element *accepted = NULL;
     if (e->settings.compat_rsplib)
         known.registration_life = life_from_wire(element->registration_life);
-    int error = handlespace_register(e->options.handlespace, handle, &known, now_ms, HANDLESPACE_PEER, NULL);
+    int error =
+        handlespace_register(e->options.handlespace, handle, &known, now_ms, HANDLESPACE_PEER, &accepted);
     if (!error) {
         e->statistics.elements_accepted++;
-        return true;
+        return accepted;
     }
     char id[16];
     uint32_t more;
@@ -54,14 +64,33 @@ bool update_accept(struct enrp *e, struct octets handle, const struct wire_pool_
                   "ENRP: pool element %s of registrar 0x%08x in pool %.*s refused: %s (%u more not logged)",
                   id, element->home_registrar, (int)handle.length, (const char *)handle.data,
                   error_text(error), more);
-    return false;
+    return NULL;
+}
+
+static void add(struct enrp *e, struct peer *p, const struct wire_message *m, const struct origin *o)
+{
+    struct pool_element *element = update_accept(e, m->pool_handle, &m->element, o->now_ms);
+    if (!element)
+        return;
+    sync_note(p, element);
+    if (m->flags & ENRP_FLAG_TAKEOVER_SUGGESTED && e->options.suggested && !e->leaving)
+        e->options.suggested(e->options.context, element, o->now_ms);
+}
+
+/* Its home, or who may just have become that and has not said so yet (rsplib does not). */
+static bool speaks_for(const struct enrp *e, const struct peer *p, const struct pool_element *element)
+{
+    uint32_t owner = pool_element_owner(element);
+    const struct peer *home = owner == p->seen.identifier ? p : peer_find(e, owner);
+    return home == p ||
+           (home && home->takeover.phase == TAKEOVER_WAITING && home->takeover.winner == p->seen.identifier);
 }
 
 void update_received(struct enrp *e, struct peer *p, const struct wire_message *m, const struct origin *o)
 {
     if (m->action == WIRE_ACTION_ADD_PE) {
         if (m->element.home_registrar == p->seen.identifier) {
-            update_accept(e, m->pool_handle, &m->element, o->now_ms);
+            add(e, p, m, o);
             return;
         }
     } else {
@@ -69,7 +98,7 @@ void update_received(struct enrp *e, struct peer *p, const struct wire_message *
         struct pool_element *element = pool ? handlespace_find(pool, m->element.identifier) : NULL;
         if (!element)
             return;
-        if (pool_element_owner(element) == p->seen.identifier) {
+        if (speaks_for(e, p, element)) {
             e->statistics.elements_accepted++;
             handlespace_remove(e->options.handlespace, element, HANDLESPACE_PEER);
             return;
@@ -79,10 +108,72 @@ void update_received(struct enrp *e, struct peer *p, const struct wire_message *
     enrp_unexpected(e, m, o, "the sender is not the element's home registrar");
 }
 
+/* --- to the peers
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static int write_update(struct enrp *e, uint16_t action, const struct pool_element *element, uint8_t flags)
+{
+    struct octets handle = pool_handle(pool_element_pool(element));
+    if (!update_may_tell(e, handle))
+        return 0;
+    struct writer w = enrp_begin(e, ENRP_HANDLE_UPDATE, flags, 0);
+    writer_u16(&w, action);
+    writer_u16(&w, 0);
+    wire_put_pool_handle(&w, handle);
+    update_put_element(e, &w, element);
+    return wire_end(&w);
+}
+
+void update_send(struct enrp *e, struct peer *p, const struct pool_element *element, uint8_t flags)
+{
+    int length = p->seen.connected ? write_update(e, WIRE_ACTION_ADD_PE, element, flags) : 0;
+    if (length)
+        enrp_send(e, p->channel, ENRP_HANDLE_UPDATE, length);
+}
+
+/* draft-dreibholz-rserpool-enrp-takeover: the registrar whose identifier differs most. NULL: this one, or
+ * nobody. `leaving`: not this one. */
+static struct peer *better_home(const struct enrp *e, uint32_t identifier)
+{
+    struct peer *best = NULL;
+    uint32_t distance = e->leaving ? 0 : e->settings.registrar ^ identifier;
+    for (struct peer *p = TAILQ_FIRST(&e->peers); p; p = TAILQ_NEXT(p, entries))
+        if (p->seen.connected && p->seen.state == ENRP_PEER_ACTIVE &&
+            (p->seen.identifier ^ identifier) > distance) {
+            best = p;
+            distance = p->seen.identifier ^ identifier;
+        }
+    return best;
+}
+
+static void tell_all(struct enrp *e, uint16_t action, const struct pool_element *element)
+{
+    bool suggest = e->settings.suggest_takeover && action == WIRE_ACTION_ADD_PE;
+    struct peer *better = suggest ? better_home(e, pool_element_identifier(element)) : NULL;
+    int length = 0;
+    for (struct peer *p = TAILQ_FIRST(&e->peers), *next; p; p = next) {
+        next = TAILQ_NEXT(p, entries);
+        if (!p->seen.connected)
+            continue;
+        if (!length && !(length = write_update(e, action, element, 0)))
+            return;
+        if (length > 0)
+            e->buffer[1] = p == better ? ENRP_FLAG_TAKEOVER_SUGGESTED : 0;
+        enrp_send(e, p->channel, ENRP_HANDLE_UPDATE, length);
+    }
+}
+
 void enrp_handlespace_changed(struct enrp *e, const struct handlespace_event *event)
 {
     uint16_t action;
     switch (event->change) {
+    case HANDLESPACE_ELEMENT_OWNER: /* a takeover is told as a whole, a registration ends in one of the next
+                                     */
+        if (e->moving || event->reason != HANDLESPACE_PEER)
+            return;
+        action = WIRE_ACTION_ADD_PE;
+        break;
     case HANDLESPACE_ELEMENT_ADDED:
     case HANDLESPACE_ELEMENT_UPDATED:
     case HANDLESPACE_ELEMENT_REFRESHED:
@@ -91,25 +182,22 @@ void enrp_handlespace_changed(struct enrp *e, const struct handlespace_event *ev
     case HANDLESPACE_ELEMENT_REMOVED:
         action = WIRE_ACTION_DEL_PE;
         break;
-    default: /* pools come and go with their elements; a registration that moves the owner ends in UPDATED or
-                REFRESHED */
+    default: /* pools come and go with their elements */
         return;
     }
-    if (pool_element_owner(event->element) != e->settings.registrar)
-        return;
-    int length = 0;
-    for (struct peer *p = TAILQ_FIRST(&e->peers), *next; p; p = next) {
-        next = TAILQ_NEXT(p, entries);
-        if (!p->seen.connected)
-            continue;
-        if (!length) {
-            struct writer w = enrp_begin(e, ENRP_HANDLE_UPDATE, 0, 0);
-            writer_u16(&w, action);
-            writer_u16(&w, 0);
-            wire_put_pool_handle(&w, pool_handle(event->pool));
-            update_put_element(e, &w, event->element);
-            length = wire_end(&w);
-        }
-        enrp_send(e, p->channel, ENRP_HANDLE_UPDATE, length);
+    if (pool_element_owner(event->element) == e->settings.registrar)
+        tell_all(e, action, event->element);
+}
+
+void enrp_leave(struct enrp *e)
+{
+    struct pool_element *element = NULL;
+    e->leaving = true;
+    for (unsigned n = 0; n < LEAVE_MAX && (element = handlespace_owned_next(e->options.handlespace,
+                                                                            e->settings.registrar, element));
+         n++) {
+        struct peer *p = better_home(e, pool_element_identifier(element));
+        if (p)
+            update_send(e, p, element, ENRP_FLAG_TAKEOVER_SUGGESTED);
     }
 }

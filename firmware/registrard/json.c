@@ -56,9 +56,11 @@ json_t *json_registrar(const struct registrard *r)
         json_array_append_new(transports, json_string("sctp"));
     if (r->asap_tcp)
         json_array_append_new(transports, json_string("tcp"));
+    if (r->asap_tcp && endpoint_kind(r->asap_tcp) == TRANSPORT_MPTCP)
+        json_array_append_new(transports, json_string("mptcp"));
     put_number(o, "identifier", r->identifier);
     put_text(o, "description", s->description);
-    put_text(o, "scope", "");
+    put_text(o, "scope", s->scope_name);
     put_text(o, "version", POOLWARD_VERSION);
     put_number(o, "uptime", clock_ms() - r->started_ms);
     put_number(o, "asap_port", s->asap_port);
@@ -290,6 +292,8 @@ static json_t *asap_object(const struct asap_statistics *s)
     put_number(o, "unrecognized", s->unrecognized);
     put_number(o, "unexpected", s->unexpected);
     put_number(o, "overload", s->overload);
+    put_number(o, "addresses_dropped", s->addresses_dropped);
+    put_number(o, "notifications", s->notifications);
     put_number(o, "send_failures", s->send_failures);
     put_number(o, "elements_lost", s->elements_lost);
     put_number(o, "elements_expired", s->elements_expired);
@@ -310,6 +314,11 @@ static json_t *enrp_object(const struct enrp_statistics *s)
     put_number(o, "elements_refused", s->elements_refused);
     put_number(o, "peers_refused", s->peers_refused);
     put_number(o, "send_failures", s->send_failures);
+    put_number(o, "overload", s->overload);
+    put_number(o, "takeovers", s->takeovers);
+    put_number(o, "elements_adopted", s->elements_adopted);
+    put_number(o, "synchronizations", s->synchronizations);
+    put_number(o, "elements_swept", s->elements_swept);
     return o;
 }
 
@@ -322,6 +331,7 @@ static json_t *transport_counters(const struct transport_statistics *s)
         {"channels_opened", s->channels_opened},
         {"channels_closed", s->channels_closed},
         {"channels_refused", s->channels_refused},
+        {"channels_silent", s->channels_silent},
         {"messages_received", s->messages_received},
         {"messages_sent", s->messages_sent},
         {"octets_received", s->octets_received},
@@ -330,6 +340,9 @@ static json_t *transport_counters(const struct transport_statistics *s)
         {"unframeable", s->unframeable},
         {"queues_overflowed", s->queues_overflowed},
         {"paths_lost", s->paths_lost},
+        {"reads", s->reads},
+        {"stayed", s->stayed},
+        {"stays_in_vain", s->stays_in_vain},
     };
     json_t *o = json_object();
 

@@ -79,6 +79,20 @@ static void on_peer_changed(void *context, const struct enrp_peer *peer, bool go
     feed_peer(r, peer, gone);
 }
 
+static void on_adopted(void *context, struct pool_element *element, uint64_t at_ms)
+{
+    struct registrard *r = context;
+
+    asap_adopt(r->asap, element, at_ms);
+}
+
+static void on_suggested(void *context, struct pool_element *element, uint64_t now_ms)
+{
+    struct registrard *r = context;
+
+    asap_claim(r->asap, element, now_ms);
+}
+
 static struct channel *link_connect(void *context, const struct address *addresses, size_t n, uint16_t port)
 {
     struct registrard *r = context;
@@ -162,6 +176,8 @@ static struct enrp_settings enrp_part(const struct registrard *r, struct address
         .port = endpoint_port(r->enrp_sctp),
         .peers = peers,
         .n_peers = s->n_peers,
+        .no_announces = !s->enrp_announce.enabled,
+        .suggest_takeover = s->enrp_suggest_takeover,
     };
 }
 
@@ -173,6 +189,8 @@ static int start(struct registrard *r, struct endpoint *e)
         .handlespace = r->handlespace,
         .link = {.context = r, .connect = link_connect, .announce = link_announce},
         .peer_changed = on_peer_changed,
+        .adopted = on_adopted,
+        .suggested = on_suggested,
         .context = r,
     };
 
@@ -187,6 +205,12 @@ static int start(struct registrard *r, struct endpoint *e)
     start_announces(r);
     arm(r);
     return 0;
+}
+
+void peers_leave(struct registrard *r)
+{
+    if (r->enrp)
+        enrp_leave(r->enrp);
 }
 
 void peers_stop(struct registrard *r)

@@ -33,11 +33,11 @@ struct peer_setting {
 /* The part `registrar.*` of a configuration, as values. */
 struct settings {
     uint32_t identifier; /* 0: one chosen at random */
-    char description[256];
+    char description[256], scope_name[256];
     bool compat_rsplib;
     uint16_t asap_port;
     struct address_list asap_addresses;
-    bool asap_tcp;
+    bool asap_tcp, asap_mptcp;
     struct announce_settings asap_announce;
     uint32_t asap_announce_interval_ms;
     uint32_t keep_alive_interval_ms, keep_alive_timeout_ms;
@@ -48,9 +48,14 @@ struct settings {
     struct address_list enrp_addresses;
     struct announce_settings enrp_announce;
     uint32_t enrp_heartbeat_ms, enrp_last_heard_ms, enrp_no_response_ms;
+    bool enrp_suggest_takeover;
     struct peer_setting peers[SETTINGS_PEERS_MAX];
     size_t n_peers;
     uint32_t max_pools, max_elements, max_handle_size, max_channels, requests_per_second;
+    uint32_t max_channels_per_address, silence_ms, max_element_size;
+    uint32_t max_subscriptions, max_subscriptions_per_channel;
+    struct asap_network networks[ASAP_NETWORKS_MAX]; /* of user transport addresses */
+    size_t n_networks;
 };
 
 struct feed_reader;
@@ -114,6 +119,8 @@ int peers_start(struct registrard *r, char *message);
 /* After r->settings were changed from old. On failure ENRP is off. */
 int peers_apply(struct registrard *r, const struct settings *old, char *message);
 void peers_stop(struct registrard *r);
+/* Before the daemon stops for good: the peers get the elements of this registrar suggested. */
+void peers_leave(struct registrard *r);
 
 /* --- control_methods.c, feed.c, json.c: what operators and SNMP see
  * -------------------------------------------------- */

@@ -16,7 +16,7 @@ enum { ANNOUNCE_ADDRESSES_MAX = 8, ADDRESS_PARAMETER_MAX = 20, ANNOUNCE_MAX = 14
 
 void service_arm(struct registrard *r)
 {
-    uint64_t next = handlespace_next_deadline(r->handlespace), now;
+    uint64_t next = asap_next_deadline(r->asap), now;
     struct timeval in;
 
     if (next >= r->deadline_armed_ms)
@@ -53,7 +53,8 @@ static void on_message(void *context, struct channel *c, uint32_t ppid, struct o
     struct registrard *r = context;
 
     asap_message(r->asap, c, ppid, message, clock_ms());
-    service_arm(r);
+    if (message.length && message.data[0] != ASAP_HANDLE_RESOLUTION) /* it sets no deadline */
+        service_arm(r);
 }
 
 static void on_closed(void *context, struct channel *c, int reason)
@@ -81,6 +82,7 @@ static void on_changed(void *context, const struct handlespace_event *event)
     struct registrard *r = context;
 
     r->changed = true;
+    asap_handlespace_changed(r->asap, event);
     if (r->enrp)
         enrp_handlespace_changed(r->enrp, event);
     feed_handlespace(r, event);
@@ -117,6 +119,9 @@ static struct endpoint *listen_on(struct registrard *r, const struct settings *s
         .n_addresses = s->asap_addresses.n,
         .port = s->asap_port,
         .max_channels = s->max_channels,
+        .max_per_peer = s->max_channels_per_address,
+        .silent_ms = s->silence_ms,
+        .stay = true,
         .handler = {.context = r,
                     .opened = on_opened,
                     .message = on_message,
@@ -168,7 +173,7 @@ static int open_endpoints(struct registrard *r, const struct settings *s, struct
         error = 0;
     }
     if (error == 0 && s->asap_tcp)
-        e->tcp = listen_on(r, s, TRANSPORT_TCP, &error, detail);
+        e->tcp = listen_on(r, s, s->asap_mptcp ? TRANSPORT_MPTCP : TRANSPORT_TCP, &error, detail);
     if ((!e->sctp && error) || (s->asap_tcp && !e->tcp)) {
         close_endpoints(e);
         service_say(message, "ASAP", detail, error);
@@ -204,7 +209,8 @@ static bool same_addresses(const struct address_list *a, const struct address_li
 
 static bool same_endpoints(const struct settings *a, const struct settings *b)
 {
-    return a->asap_port == b->asap_port && a->asap_tcp == b->asap_tcp && a->max_channels == b->max_channels &&
+    return a->asap_port == b->asap_port && a->asap_tcp == b->asap_tcp && a->asap_mptcp == b->asap_mptcp && a->max_channels == b->max_channels &&
+           a->max_channels_per_address == b->max_channels_per_address && a->silence_ms == b->silence_ms &&
            same_addresses(&a->asap_addresses, &b->asap_addresses);
 }
 
@@ -292,28 +298,47 @@ static void announce(struct registrard *r)
         send_announce(r, tcp, n);
 }
 
+static void arm_announce(struct registrard *r)
+{
+    uint32_t ms = asap_announce_interval(r->asap, r->settings.asap_announce_interval_ms, clock_ms());
+    struct timeval in = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+    event_add(r->announce_timer, &in);
+}
+
 static void on_announce(evutil_socket_t fd, short what, void *context)
 {
     struct registrard *r = context;
 
     (void)fd;
     (void)what;
-    if (r->asap_announcer)
-        announce(r);
+    if (!r->asap_announcer)
+        return;
+    announce(r);
+    arm_announce(r);
+}
+
+static void on_announced(void *context, const struct address *from, uint16_t port, struct octets message)
+{
+    struct registrard *r = context;
+
+    (void)from, (void)port;
+    asap_announced(r->asap, message, clock_ms());
 }
 
 /* No multicast on this host is no reason not to serve. */
 static void start_announces(struct registrard *r)
 {
     const struct settings *s = &r->settings;
-    struct timeval every = {.tv_sec = (time_t)(s->asap_announce_interval_ms / 1000),
-                            .tv_usec = (suseconds_t)(s->asap_announce_interval_ms % 1000 * 1000)};
     struct announcer_options o = {
         .group = s->asap_announce.address,
         .group_port = s->asap_announce.port,
         .addresses = s->asap_addresses.at,
         .n_addresses = s->asap_addresses.n,
         .source_port = s->asap_port,
+        .listen = true, /* for the number of registrars that announce themselves */
+        .context = r,
+        .received = on_announced,
     };
     char detail[DETAIL_MAX] = "";
     int error;
@@ -325,11 +350,15 @@ static void start_announces(struct registrard *r)
         return;
     r->asap_announcer = announcer_new(r->base, &o, &error, detail);
     if (!r->asap_announcer) {
+        o.listen = false; /* to be heard matters more than to hear */
+        r->asap_announcer = announcer_new(r->base, &o, &error, detail);
+    }
+    if (!r->asap_announcer) {
         log_warning("no ASAP announces: %s: %s; %s", detail, error_text(error), error_advice(error));
         return;
     }
-    event_add(r->announce_timer, &every);
     announce(r);
+    arm_announce(r);
 }
 
 static bool same_announces(const struct settings *a, const struct settings *b)
@@ -359,7 +388,7 @@ static uint32_t choose_identifier(struct registrard *r, const struct settings *s
 
 static struct asap_settings asap_part(const struct registrard *r, const struct settings *s)
 {
-    return (struct asap_settings){
+    struct asap_settings a = {
         .registrar = r->identifier,
         .compat_rsplib = s->compat_rsplib,
         .keep_alive_interval_ms = s->keep_alive_interval_ms,
@@ -368,7 +397,14 @@ static struct asap_settings asap_part(const struct registrard *r, const struct s
         .items = s->items,
         .requests_per_second = s->requests_per_second,
         .max_handle_size = s->max_handle_size,
+        .max_element_size = s->max_element_size,
+        .max_subscriptions = s->max_subscriptions,
+        .max_subscriptions_per_channel = s->max_subscriptions_per_channel,
+        .n_networks = s->n_networks,
     };
+
+    memcpy(a.networks, s->networks, sizeof a.networks);
+    return a;
 }
 
 static int make_rooms(struct registrard *r)
@@ -388,7 +424,7 @@ static int make_rooms(struct registrard *r)
     a.settings = asap_part(r, s);
     r->deadline_armed_ms = UINT64_MAX;
     r->deadline_timer = evtimer_new(r->base, on_deadline, r);
-    r->announce_timer = event_new(r->base, -1, EV_PERSIST, on_announce, r);
+    r->announce_timer = evtimer_new(r->base, on_announce, r);
     r->transport = transport_new(r->base);
     r->handlespace = a.handlespace = handlespace_new(&h);
     r->asap = r->handlespace ? asap_new(&a) : NULL;
@@ -475,6 +511,7 @@ void service_stop(struct registrard *r)
 
     announcer_free(r->asap_announcer);
     r->asap_announcer = NULL;
+    peers_leave(r);
     peers_stop(r);
     if (r->asap)
         close_endpoints(&e);

@@ -61,6 +61,25 @@ static bool parse_endpoint(const char *word, struct peer_setting *out)
     return *end == 0 && port > 0 && port <= UINT16_MAX && address_parse(host, &out->address);
 }
 
+/* "10.1.0.0/16", as the schema makes it. */
+static int take_network(void *out, const char *word)
+{
+    struct settings *s = out;
+    const char *slash = strchr(word, '/');
+    char text[ADDRESS_TEXT_MAX];
+    struct asap_network *n;
+
+    if (s->n_networks == ASAP_NETWORKS_MAX)
+        return ERR_LIMIT;
+    if (!slash || (size_t)(slash - word) >= sizeof text)
+        return ERR_SYNTAX;
+    memcpy(text, word, (size_t)(slash - word));
+    text[slash - word] = 0;
+    n = &s->networks[s->n_networks++];
+    n->bits = (uint8_t)strtoul(slash + 1, NULL, 10);
+    return address_parse(text, &n->address) ? 0 : ERR_SYNTAX;
+}
+
 static int take_peer(void *out, const char *word)
 {
     struct settings *s = out;
@@ -83,6 +102,7 @@ static void read_asap(const struct config *c, struct settings *s)
 {
     s->asap_port = (uint16_t)config_unsigned(c, "registrar.asap.port");
     s->asap_tcp = config_boolean(c, "registrar.asap.tcp");
+    s->asap_mptcp = config_boolean(c, "registrar.asap.mptcp");
     read_announce(c, "registrar.asap.announce.enabled", "registrar.asap.announce.address",
                   "registrar.asap.announce.port", &s->asap_announce);
     s->asap_announce_interval_ms = config_unsigned(c, "registrar.asap.announce.interval");
@@ -101,6 +121,7 @@ static void read_enrp(const struct config *c, struct settings *s)
     s->enrp_heartbeat_ms = config_unsigned(c, "registrar.enrp.heartbeat-interval");
     s->enrp_last_heard_ms = config_unsigned(c, "registrar.enrp.max-time-last-heard");
     s->enrp_no_response_ms = config_unsigned(c, "registrar.enrp.max-time-no-response");
+    s->enrp_suggest_takeover = config_boolean(c, "registrar.enrp.suggest-takeover");
 }
 
 static void read_limits(const struct config *c, struct settings *s)
@@ -109,6 +130,11 @@ static void read_limits(const struct config *c, struct settings *s)
     s->max_elements = config_unsigned(c, "registrar.limits.elements");
     s->max_handle_size = config_unsigned(c, "registrar.limits.handle-size");
     s->max_channels = config_unsigned(c, "registrar.limits.channels");
+    s->max_channels_per_address = config_unsigned(c, "registrar.limits.channels-per-address");
+    s->max_element_size = config_unsigned(c, "registrar.limits.element-size");
+    s->max_subscriptions = config_unsigned(c, "registrar.limits.subscriptions");
+    s->max_subscriptions_per_channel = config_unsigned(c, "registrar.limits.subscriptions-per-channel");
+    s->silence_ms = config_unsigned(c, "registrar.limits.silence");
     s->requests_per_second = config_unsigned(c, "registrar.limits.requests-per-second");
 }
 
@@ -116,11 +142,13 @@ int settings_read(const struct config *c, struct settings *s, char *message)
 {
     const char *description = config_get(c, "registrar.description");
     const char *compat = config_get(c, "registrar.compat");
+    const char *scope = config_get(c, "registrar.scope");
     int rc;
 
     memset(s, 0, sizeof *s);
     s->identifier = config_unsigned(c, "registrar.identifier");
     snprintf(s->description, sizeof s->description, "%s", description ? description : "");
+    snprintf(s->scope_name, sizeof s->scope_name, "%s", scope ? scope : "");
     s->compat_rsplib = compat && strcmp(compat, "rsplib") == 0;
     read_asap(c, s);
     read_enrp(c, s);
@@ -130,6 +158,8 @@ int settings_read(const struct config *c, struct settings *s, char *message)
     if (rc == 0)
         rc = each_word(c, "registrar.enrp.addresses", &s->enrp_addresses, take_address, message,
                        SETTINGS_ADDRESSES_MAX);
+    if (rc == 0)
+        rc = each_word(c, "registrar.asap.networks", s, take_network, message, ASAP_NETWORKS_MAX);
     if (rc == 0)
         rc = each_word(c, "registrar.peers", s, take_peer, message, SETTINGS_PEERS_MAX);
     if (rc == 0 && s->enrp_enabled && s->enrp_port == s->asap_port) {

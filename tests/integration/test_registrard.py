@@ -5,10 +5,11 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import asap
 from control import Control, wait_until
-from daemons import BIN, Daemon, Registrard
+from daemons import BIN, Daemon, Registrard, free_port
 
 LOCAL = "127.0.0.1"
 
@@ -151,6 +152,50 @@ def test_the_feed_begins_with_a_snapshot_and_has_no_gap(registrard):
             events.append(feed.event())
         assert [e["sequence"] for e in events] == list(range(1, len(events) + 1))
         assert any(e["kind"] == "element" and e["element"]["identifier"] == 2 for e in events)
+
+
+def test_a_subscriber_is_told_of_changes_until_it_leaves(registrard):
+    with asap.Client(LOCAL, registrard.port) as pe, asap.Client(LOCAL, registrard.port) as pu:
+        assert pe.register("Watched", 1) == (0, [])
+        pu.send(asap.message(asap.HANDLE_RESOLUTION, asap.handle("Watched"), flags=1))
+        flags, _ = pu.expect(asap.HANDLE_RESOLUTION_RESPONSE)
+        assert flags == 1, "the A bit"
+        assert pe.register("Watched", 2) == (0, [])
+        flags, values = pu.expect(asap.HANDLE_RESOLUTION_RESPONSE)
+        assert flags == 1 and [k for k, _ in values].count(asap.PARAMETERS["element"]) == 2
+        assert pe.deregister("Watched", 1) == pe.deregister("Watched", 2) == (0, [])
+        _, values = pu.expect(asap.HANDLE_RESOLUTION_RESPONSE)
+        assert [asap.causes(v) for k, v in values if k == asap.PARAMETERS["error"]] == [[0x9]]
+    assert registrard.call("statistics.get")["asap"]["notifications"] == 2
+
+
+def test_announces_become_rarer_with_more_registrars(tmp_path):
+    group, port = "239.0.0.79", free_port()
+    daemon = Registrard(tmp_path, 'addresses = [ "127.0.0.1" ]; announce = { address = "%s"; port = %d; interval = 100; };'
+                        % (group, port))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth:
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        ear.bind((group, port))
+        ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + socket.inet_aton(LOCAL))
+        ear.settimeout(5)
+        mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(LOCAL))
+        own = struct.pack("!I", daemon.call("registrar.get")["identifier"])
+
+        def announces(seconds):
+            """How many of the daemon's come in this time."""
+            end, n = time.monotonic() + seconds, 0
+            while time.monotonic() < end:
+                message = ear.recv(2048)
+                n += message[0] == 10 and message[4:8] == own
+            return n
+
+        alone = announces(1.5)
+        for other in range(1, 10):
+            mouth.sendto(struct.pack("!BBHI", 10, 0, 8, other), (group, port))
+        announces(0.3)
+        assert alone >= 8 and announces(1.5) <= 3
+    assert daemon.stop() == 0, daemon.output()
 
 
 def test_stops_orderly_and_leaves_no_socket(registrard):

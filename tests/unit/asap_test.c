@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { REGISTRAR = 0x11223344, SENT_MAX = 4096, CHANNELS = 8, T0 = 1000000 };
+enum { REGISTRAR = 0x11223344, SENT_MAX = 4096, CHANNELS = 512, T0 = 1000000 };
 
 struct channel {
     uint64_t number;
@@ -132,6 +132,7 @@ static void on_changed(void *context, const struct handlespace_event *event)
 {
     (void)context;
     f.last_event = *event;
+    asap_handlespace_changed(f.asap, event);
     if (event->change == HANDLESPACE_ELEMENT_REMOVED && f.n_removed < 64) {
         f.removed[f.n_removed] = pool_element_identifier(event->element);
         f.reasons[f.n_removed++] = event->reason;
@@ -139,6 +140,8 @@ static void on_changed(void *context, const struct handlespace_event *event)
 }
 
 static const struct asap_settings usual = {.registrar = REGISTRAR,
+                                           .max_subscriptions = 1000,
+                                           .max_subscriptions_per_channel = 2,
                                            .max_bad_reports = 3,
                                            .keep_alive_interval_ms = 5000,
                                            .keep_alive_timeout_ms = 4000,
@@ -271,6 +274,17 @@ static void send_resolution(struct channel *c, const char *pool, uint32_t items,
     deliver(c, &m, now);
 }
 
+/* With the S bit. */
+static void subscribe(struct channel *c, const char *pool, uint64_t now)
+{
+    struct wire_message m = {.protocol = WIRE_ASAP,
+                             .type = ASAP_HANDLE_RESOLUTION,
+                             .flags = ASAP_FLAG_SUBSCRIBE,
+                             .present = WIRE_HAS_POOL_HANDLE,
+                             .pool_handle = handle_of(pool)};
+    deliver(c, &m, now);
+}
+
 /* --- what the registrar sent
  * ----------------------------------------------------------------------------------------- */
 
@@ -312,6 +326,16 @@ static void expect_registration(int cause)
 
     CU_ASSERT_EQUAL(m.type, ASAP_REGISTRATION_RESPONSE);
     CU_ASSERT_EQUAL(m.flags & ASAP_FLAG_REJECT, cause >= 0 ? ASAP_FLAG_REJECT : 0);
+    CU_ASSERT_EQUAL(cause_of(&m, NULL), cause);
+}
+
+/* Accepted, but with a cause that says why not as a whole. */
+static void expect_warning(int cause)
+{
+    struct wire_message m = next_sent(NULL);
+
+    CU_ASSERT_EQUAL(m.type, ASAP_REGISTRATION_RESPONSE);
+    CU_ASSERT_EQUAL(m.flags & ASAP_FLAG_REJECT, 0);
     CU_ASSERT_EQUAL(cause_of(&m, NULL), cause);
 }
 
@@ -370,15 +394,100 @@ static void foreign_user_addresses_are_dropped_or_refused(void)
     send_registration(c, &(struct pe){.pool = "EchoPool", .id = 1, .addresses = {"192.0.2.9"}}, T0);
     expect_registration(WIRE_CAUSE_INVALID_VALUES);
     send_registration(c, &(struct pe){.pool = "EchoPool", .id = 1}, T0);
-    CU_ASSERT_EQUAL(next_sent(NULL).type, ASAP_ERROR); /* none at all: not well-formed */
+    expect_registration(WIRE_CAUSE_INVALID_VALUES);
     CU_ASSERT_PTR_NULL(find("EchoPool", 1));
     send_registration(
         c, &(struct pe){.pool = "EchoPool", .id = 1, .addresses = {"192.0.2.9", "10.1.0.2", "2001:db8::1"}},
         T0);
-    expect_registration(-1);
+    expect_warning(WIRE_CAUSE_INVALID_VALUES);
     pool_element_decode(find("EchoPool", 1), &e);
     CU_ASSERT(wire_address_next(&e.user.addresses, &a) && address_equal(&a, &c->peers[0]));
     CU_ASSERT(!wire_address_next(&e.user.addresses, &a));
+    end();
+}
+
+static void user_addresses_outside_the_networks_are_dropped_or_refused(void)
+{
+    static const struct {
+        const char *network;
+        uint8_t bits;
+        int cause;
+        const char *kept;
+    } rows[] = {
+        {"10.1.0.0", 16, -1, "10.1.0.2"},      {"10.2.0.0", 15, -1, "10.2.0.2"},
+        {"10.1.0.2", 32, -1, "10.1.0.2"},      {"10.1.0.3", 32, WIRE_CAUSE_INVALID_VALUES, NULL},
+        {"10.128.0.0", 9, WIRE_CAUSE_INVALID_VALUES, NULL}, {"2001:db8::", 33, -1, "2001:db8::2"},
+        {"2001:db8:8000::", 33, WIRE_CAUSE_INVALID_VALUES, NULL}, {"::", 0, -1, "2001:db8::2"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct asap_settings s = usual;
+        s.n_networks = 1;
+        s.networks[0].bits = rows[i].bits;
+        address_parse(rows[i].network, &s.networks[0].address);
+        begin_with(&s);
+        struct channel *c = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4000, T0);
+        address_parse("10.2.0.2", &c->peers[1]);
+        address_parse("2001:db8::2", &c->peers[2]);
+        c->n_peers = 3;
+        send_registration(c, &(struct pe){.pool = "P", .id = 1, .addresses = {"10.1.0.2", "10.2.0.2", "2001:db8::2"}},
+                          T0);
+        if (rows[i].kept)
+            expect_warning(WIRE_CAUSE_INVALID_VALUES);
+        else
+            expect_registration(rows[i].cause);
+        if (rows[i].kept) {
+            struct wire_pool_element e;
+            struct address kept, wanted;
+            pool_element_decode(find("P", 1), &e);
+            address_parse(rows[i].kept, &wanted);
+            CU_ASSERT(wire_address_next(&e.user.addresses, &kept) && address_equal(&kept, &wanted));
+            CU_ASSERT(!wire_address_next(&e.user.addresses, &kept));
+            CU_ASSERT_EQUAL(asap_statistics(f.asap)->addresses_dropped, 2);
+        } else {
+            CU_ASSERT_PTR_NULL(find("P", 1));
+        }
+        end();
+    }
+}
+
+static void a_wrong_value_is_answered_by_a_refusal(void)
+{
+    /* Pool handle "P", and an element 0x21 whose SCTP user transport has a port but no address. */
+    static const uint8_t none[] = {1, 0, 0, 44, 0, 9, 0, 5, 'P', 0, 0, 0, 0, 10, 0, 32, 0, 0, 0, 0x21, 0, 0, 0, 0,
+                                   0, 0, 0, 60, 0, 4, 0, 8, 0x1e, 0x61, 0, 0, 0, 8, 0, 8, 0, 0, 0, 1};
+    struct octets information;
+    struct wire_message m;
+
+    begin_with(&usual);
+    struct channel *c = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4000, T0);
+    asap_message(f.asap, c, WIRE_PPID_ASAP, octets_of(none, sizeof none), T0);
+    m = next_sent(NULL);
+    CU_ASSERT_EQUAL(m.type, ASAP_REGISTRATION_RESPONSE);
+    CU_ASSERT_EQUAL(m.flags & ASAP_FLAG_REJECT, ASAP_FLAG_REJECT);
+    CU_ASSERT_EQUAL(m.pe_identifier, 0x21);
+    CU_ASSERT(octets_equal(m.pool_handle, handle_of("P")));
+    CU_ASSERT_EQUAL(cause_of(&m, &information), WIRE_CAUSE_INVALID_VALUES);
+    CU_ASSERT(octets_equal(information, octets_of(none + 28, 8))); /* the transport is quoted */
+    CU_ASSERT_EQUAL(next_sent(NULL).type, 0);
+    CU_ASSERT_EQUAL(asap_statistics(f.asap)->malformed, 1);
+    CU_ASSERT_PTR_NULL(find("P", 0x21));
+    end();
+}
+
+static void an_element_over_the_limit_of_size_is_refused(void)
+{
+    struct asap_settings s = usual;
+    struct pe pe = {.pool = "P", .id = 1, .addresses = {"10.1.0.2"}};
+
+    s.max_element_size = 16 + 16 + 8; /* with one address, without an ASAP transport */
+    begin_with(&s);
+    struct channel *c = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4000, T0);
+    send_registration(c, &pe, T0);
+    expect_registration(-1);
+    pe.addresses[1] = "10.2.0.2";
+    send_registration(c, &pe, T0);
+    expect_registration(WIRE_CAUSE_INVALID_VALUES);
     end();
 }
 
@@ -565,6 +674,154 @@ static void resolution_stays_within_one_message(void)
  * --------------------------------------------------------------------------------------------------------------
  */
 
+static void expect_resolution(struct channel *to, uint8_t flags, size_t elements)
+{
+    struct channel *got = NULL;
+    struct wire_message m = next_sent(&got);
+
+    CU_ASSERT_EQUAL(m.type, ASAP_HANDLE_RESOLUTION_RESPONSE);
+    CU_ASSERT_PTR_EQUAL(got, to);
+    CU_ASSERT_EQUAL(m.flags, flags);
+    CU_ASSERT_EQUAL(count_elements(m), elements);
+    CU_ASSERT_EQUAL(cause_of(&m, NULL), elements ? -1 : WIRE_CAUSE_UNKNOWN_POOL_HANDLE);
+}
+
+static void nothing_sent(void)
+{
+    CU_ASSERT_EQUAL(next_sent(NULL).type, 0);
+}
+
+static struct channel *pool_of_one(void)
+{
+    struct channel *c = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4000, T0);
+    send_registration(c, &(struct pe){.pool = "P", .id = 1, .addresses = {"10.1.0.2"}}, T0);
+    forget_sent();
+    return c;
+}
+
+static void a_subscriber_hears_of_changes_and_of_the_end(void)
+{
+    struct pe second = {.pool = "P", .id = 2, .addresses = {"10.1.0.2"}};
+
+    begin_with(&usual);
+    struct channel *pe = pool_of_one();
+    struct channel *with = open_channel(TRANSPORT_SCTP, "10.1.0.3", 5000, T0);
+    struct channel *without = open_channel(TRANSPORT_SCTP, "10.1.0.4", 5000, T0);
+    subscribe(with, "P", T0);
+    expect_resolution(with, ASAP_FLAG_ACCEPT, 1);
+    send_resolution(without, "P", 0, T0);
+    expect_resolution(without, 0, 1);
+    send_registration(pe, &second, T0);
+    expect_registration(-1);
+    CU_ASSERT_EQUAL(asap_next_deadline(f.asap), T0 + 100);
+    asap_tick(f.asap, T0 + 99);
+    nothing_sent();
+    second.id = 3; /* and one more before the first was told */
+    send_registration(pe, &second, T0 + 99);
+    expect_registration(-1);
+    asap_tick(f.asap, T0 + 100);
+    expect_resolution(with, ASAP_FLAG_ACCEPT, 3);
+    nothing_sent();
+    send_registration(pe, &second, T0 + 200); /* changes nothing */
+    expect_registration(-1);
+    asap_tick(f.asap, T0 + 400);
+    nothing_sent();
+    for (uint32_t id = 1; id <= 3; id++)
+        send_simple(pe, ASAP_DEREGISTRATION, "P", id, T0 + 500);
+    forget_sent();
+    asap_tick(f.asap, T0 + 600);
+    expect_resolution(with, 0, 0);
+    send_registration(pe, &second, T0 + 700); /* RFC 5352, 2.2.5: no updates when the pool comes again */
+    expect_registration(-1);
+    asap_tick(f.asap, T0 + 900);
+    nothing_sent();
+    CU_ASSERT_EQUAL(asap_statistics(f.asap)->notifications, 2);
+    end();
+}
+
+static void a_pool_that_is_back_at_once_keeps_its_subscribers(void)
+{
+    struct pe again = {.pool = "P", .id = 9, .addresses = {"10.1.0.2"}};
+
+    begin_with(&usual);
+    struct channel *pe = pool_of_one();
+    struct channel *user = open_channel(TRANSPORT_SCTP, "10.1.0.3", 5000, T0);
+    subscribe(user, "P", T0);
+    send_simple(pe, ASAP_DEREGISTRATION, "P", 1, T0);
+    send_registration(pe, &again, T0 + 1);
+    forget_sent();
+    asap_tick(f.asap, T0 + 100);
+    expect_resolution(user, ASAP_FLAG_ACCEPT, 1);
+    again.id = 10;
+    send_registration(pe, &again, T0 + 200);
+    forget_sent();
+    asap_tick(f.asap, T0 + 300);
+    expect_resolution(user, ASAP_FLAG_ACCEPT, 2);
+    end();
+}
+
+static void subscriptions_are_limited_and_end_with_their_channel(void)
+{
+    struct asap_settings s = usual;
+    const char *pools[] = {"A", "B", "C"};
+
+    s.max_subscriptions = 3;
+    begin_with(&s);
+    struct channel *pe = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4000, T0);
+    for (int i = 0; i < 3; i++)
+        send_registration(pe, &(struct pe){.pool = pools[i], .id = 1, .addresses = {"10.1.0.2"}}, T0);
+    forget_sent();
+    struct channel *one = open_channel(TRANSPORT_SCTP, "10.1.0.3", 5000, T0);
+    struct channel *two = open_channel(TRANSPORT_SCTP, "10.1.0.4", 5000, T0);
+    for (int twice = 0; twice < 2; twice++) /* the same one again costs nothing */
+        for (int i = 0; i < 3; i++) {
+            subscribe(one, pools[i], T0);
+            expect_resolution(one, i < 2 ? ASAP_FLAG_ACCEPT : 0, 1);
+        }
+    subscribe(two, "A", T0);
+    expect_resolution(two, ASAP_FLAG_ACCEPT, 1);
+    subscribe(two, "B", T0);
+    expect_resolution(two, 0, 1); /* of its own it has one only, but there are three in all */
+    close_channel(one, T0);
+    subscribe(two, "B", T0);
+    expect_resolution(two, ASAP_FLAG_ACCEPT, 1);
+    subscribe(two, "nothing", T0);
+    expect_resolution(two, 0, 0);
+    end();
+}
+
+static void a_tick_tells_a_bounded_number_of_subscribers(void)
+{
+    enum { USERS = 300, TICK = 256 };
+    struct channel *users[USERS];
+
+    begin_with(&usual);
+    struct channel *pe = pool_of_one();
+    for (int i = 0; i < USERS; i++) {
+        users[i] = open_channel(TRANSPORT_TCP, "10.1.0.3", (uint16_t)(5000 + i), T0);
+        subscribe(users[i], "P", T0);
+    }
+    send_registration(pe, &(struct pe){.pool = "P", .id = 2, .addresses = {"10.1.0.2"}}, T0);
+    forget_sent();
+    asap_tick(f.asap, T0 + 100);
+    CU_ASSERT_EQUAL(f.n_sent - f.read, TICK);
+    forget_sent();
+    CU_ASSERT(asap_next_deadline(f.asap) <= T0 + 100);
+    /* The one that is next goes, and the pool changes while it is served. */
+    close_channel(users[TICK], T0 + 100);
+    send_registration(pe, &(struct pe){.pool = "P", .id = 3, .addresses = {"10.1.0.2"}}, T0 + 100);
+    expect_registration(-1);
+    asap_tick(f.asap, T0 + 100);
+    CU_ASSERT_EQUAL(f.n_sent - f.read, USERS - TICK - 1);
+    forget_sent();
+    asap_tick(f.asap, T0 + 200);
+    CU_ASSERT_EQUAL(f.n_sent - f.read, TICK);
+    asap_tick(f.asap, T0 + 200);
+    CU_ASSERT_EQUAL(f.n_sent - f.read, USERS - 1);
+    CU_ASSERT(asap_next_deadline(f.asap) > T0 + 200);
+    end();
+}
+
 static void keep_alives_are_spread_and_answered(void)
 {
     begin_with(&usual);
@@ -657,6 +914,63 @@ static void reports_probe_at_once_and_remove_above_the_threshold(void)
     send_simple(pu, ASAP_ENDPOINT_UNREACHABLE, "EchoPool", 1, T0);
     CU_ASSERT_PTR_NULL(find("EchoPool", 1));
     CU_ASSERT_EQUAL(f.reasons[0], HANDLESPACE_UNREACHABLE);
+    end();
+}
+
+static void reports_cannot_flood_an_element_with_keep_alives(void)
+{
+    struct asap_settings s = usual;
+    unsigned keep_alives = 0;
+
+    s.max_bad_reports = 1000;
+    begin_with(&s);
+    struct channel *c = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4711, T0);
+    struct channel *pu = open_channel(TRANSPORT_TCP, "10.1.0.3", 4000, T0);
+    send_registration(c, &echo1, T0);
+    forget_sent();
+    for (uint64_t now = T0; now < T0 + 2500; now += 100) { /* it answers each at once */
+        send_simple(pu, ASAP_ENDPOINT_UNREACHABLE, "EchoPool", 1, now);
+        keep_alives += next_sent(NULL).type == ASAP_ENDPOINT_KEEP_ALIVE;
+        send_simple(c, ASAP_ENDPOINT_KEEP_ALIVE_ACK, "EchoPool", 1, now);
+    }
+    CU_ASSERT_EQUAL(keep_alives, 3); /* at 0, 1 and 2 seconds */
+    CU_ASSERT_EQUAL(pool_element_reports(find("EchoPool", 1)), 25);
+    end();
+}
+
+static void many_elements_of_a_lost_association_are_probed_in_the_course_of_an_interval(void)
+{
+    enum { ELEMENTS = 400, AT_ONCE = 64, SLICES = 10 };
+    size_t probed = AT_ONCE, most = 0;
+
+    begin_with(&usual);
+    struct channel *c = open_channel(TRANSPORT_SCTP, "10.1.0.2", 4711, T0);
+    struct pe pe = echo1;
+    for (pe.id = 1; pe.id <= ELEMENTS; pe.id++)
+        send_registration(c, &pe, T0);
+    forget_sent();
+    close_channel(c, T0);
+    CU_ASSERT_EQUAL(f.connects, 1);
+    asap_opened(f.asap, &f.channels[1], T0);
+    CU_ASSERT_EQUAL(f.n_sent - f.read, AT_ONCE);
+    forget_sent();
+    for (uint32_t id = 1; id <= ELEMENTS; id++) /* who was asked answers, so that it is not asked again soon */
+        if (pool_element_deadline(find("EchoPool", id), DEADLINE_KEEP_ALIVE_TIMEOUT))
+            pool_element_set_deadline(f.handlespace, find("EchoPool", id), DEADLINE_KEEP_ALIVE_TIMEOUT, T0 + 9000);
+    for (unsigned i = 1; i <= SLICES; i++) {
+        asap_tick(f.asap, T0 + 5000 / SLICES * i);
+        size_t n = f.n_sent - f.read;
+        most = n > most ? n : most;
+        probed += n;
+        forget_sent();
+        for (uint32_t id = 1; id <= ELEMENTS; id++)
+            if (pool_element_deadline(find("EchoPool", id), DEADLINE_KEEP_ALIVE_TIMEOUT))
+                pool_element_set_deadline(f.handlespace, find("EchoPool", id), DEADLINE_KEEP_ALIVE_TIMEOUT,
+                                          T0 + 9000);
+    }
+    CU_ASSERT_EQUAL(probed, ELEMENTS);
+    CU_ASSERT(most < 2 * (ELEMENTS - AT_ONCE) / SLICES);
+    CU_ASSERT_EQUAL(f.connects, 1);
     end();
 }
 
@@ -772,9 +1086,8 @@ static void churn_on_one_channel_keeps_its_elements_apart(void)
     end();
 }
 
-static void adoption_sends_the_home_flag(void)
+static struct pool_element *foreign_element(void)
 {
-    begin_with(&usual);
     uint8_t run[64];
     const char *address = "10.1.0.2";
     struct wire_pool_element e = {.identifier = 9,
@@ -788,15 +1101,60 @@ static void adoption_sends_the_home_flag(void)
     e.asap.port = 4711;
     struct pool_element *pe;
     CU_ASSERT_EQUAL(handlespace_register(f.handlespace, handle_of("P"), &e, T0, HANDLESPACE_PEER, &pe), 0);
+    return pe;
+}
+
+static void adoption_sends_the_home_flag(void)
+{
+    begin_with(&usual);
+    struct pool_element *pe = foreign_element();
     handlespace_set_owner(f.handlespace, pe, REGISTRAR);
-    asap_adopt(f.asap, pe, T0);
+    asap_adopt(f.asap, pe, T0 + 7);
+    asap_tick(f.asap, T0 + 6);
+    CU_ASSERT_EQUAL(f.connects, 0);
+    asap_tick(f.asap, T0 + 7);
     CU_ASSERT_EQUAL_FATAL(f.connects, 1);
-    asap_opened(f.asap, &f.channels[0], T0 + 1);
+    asap_opened(f.asap, &f.channels[0], T0 + 8);
     struct wire_message m = next_sent(NULL);
     CU_ASSERT_EQUAL(m.type, ASAP_ENDPOINT_KEEP_ALIVE);
     CU_ASSERT(m.flags & ASAP_FLAG_HOME);
-    send_simple(&f.channels[0], ASAP_ENDPOINT_KEEP_ALIVE_ACK, "P", 9, T0 + 2);
+    send_simple(&f.channels[0], ASAP_ENDPOINT_KEEP_ALIVE_ACK, "P", 9, T0 + 9);
     CU_ASSERT_NOT_EQUAL(pool_element_deadline(pe, DEADLINE_KEEP_ALIVE), HANDLESPACE_NEVER);
+    asap_tick(f.asap, pool_element_deadline(pe, DEADLINE_KEEP_ALIVE));
+    m = next_sent(NULL);
+    CU_ASSERT_EQUAL(m.type, ASAP_ENDPOINT_KEEP_ALIVE);
+    CU_ASSERT_FALSE(m.flags & ASAP_FLAG_HOME); /* it knows */
+    end();
+}
+
+static void a_claimed_element_comes_when_it_answers(void)
+{
+    begin_with(&usual);
+    struct pool_element *pe = foreign_element();
+    asap_claim(f.asap, pe, T0);
+    CU_ASSERT_EQUAL_FATAL(f.connects, 1);
+    asap_opened(f.asap, &f.channels[0], T0 + 1);
+    CU_ASSERT(next_sent(NULL).flags & ASAP_FLAG_HOME);
+    CU_ASSERT_EQUAL(pool_element_owner(pe), 0x55);
+    send_simple(&f.channels[0], ASAP_ENDPOINT_KEEP_ALIVE_ACK, "P", 9, T0 + 2);
+    CU_ASSERT_EQUAL(pool_element_owner(pe), REGISTRAR);
+    CU_ASSERT_NOT_EQUAL(pool_element_deadline(pe, DEADLINE_KEEP_ALIVE), HANDLESPACE_NEVER);
+    end();
+}
+
+static void a_claimed_element_that_does_not_answer_stays_where_it_is(void)
+{
+    begin_with(&usual);
+    struct pool_element *pe = foreign_element();
+    asap_claim(f.asap, pe, T0);
+    close_channel(&f.channels[0], T0 + 10); /* can't be reached from here */
+    CU_ASSERT_PTR_EQUAL(find("P", 9), pe);
+    asap_claim(f.asap, pe, T0 + 20);
+    asap_opened(f.asap, &f.channels[1], T0 + 21);
+    asap_tick(f.asap, T0 + 20 + 10000); /* or does not answer */
+    CU_ASSERT_PTR_EQUAL(find("P", 9), pe);
+    CU_ASSERT_EQUAL(pool_element_owner(pe), 0x55);
+    CU_ASSERT_EQUAL(pool_element_deadline(pe, DEADLINE_KEEP_ALIVE_TIMEOUT), HANDLESPACE_NEVER);
     end();
 }
 
@@ -953,6 +1311,35 @@ static void announces_carry_identifier_and_transports(void)
     end();
 }
 
+static void hear_announce(uint32_t registrar, uint64_t now)
+{
+    uint8_t announce[8] = {ASAP_SERVER_ANNOUNCE, 0, 0, 8};
+
+    octets_store32(announce + 4, registrar);
+    asap_announced(f.asap, octets_of(announce, sizeof announce), now);
+}
+
+static void announces_are_rarer_with_more_registrars(void)
+{
+    begin_with(&usual);
+    CU_ASSERT_EQUAL(asap_announce_interval(f.asap, 1000, T0), 1000);
+    hear_announce(REGISTRAR, T0); /* our own */
+    CU_ASSERT_EQUAL(asap_announce_interval(f.asap, 1000, T0), 1000);
+    hear_announce(1, T0);
+    hear_announce(1, T0 + 1);
+    CU_ASSERT_EQUAL(asap_announce_interval(f.asap, 1000, T0 + 1), 2000);
+    hear_announce(2, T0 + 5000);
+    CU_ASSERT_EQUAL(asap_announce_interval(f.asap, 1000, T0 + 5000), 3000);
+    CU_ASSERT_EQUAL(asap_announce_interval(f.asap, 100, T0 + 5000), 300);
+    CU_ASSERT_EQUAL(asap_announce_interval(f.asap, 1000, T0 + 12002), 2000); /* the first one is silent */
+    for (uint32_t i = 100; i < 1000; i++)
+        hear_announce(i, T0 + 12002);
+    CU_ASSERT_EQUAL(asap_announce_interval(f.asap, 1000, T0 + 12002), 4000); /* clients shall not forget us */
+    CU_ASSERT_EQUAL(asap_announce_interval(f.asap, 30000, T0 + 12002), 30000);
+    asap_announced(f.asap, octets_of("garbage", 7), T0);
+    end();
+}
+
 static void a_new_identifier_becomes_the_home_of_own_elements(void)
 {
     begin_with(&usual);
@@ -974,6 +1361,10 @@ static const struct unit_test tests[] = {
      registers_with_the_association_as_asap_transport},
     {"user addresses outside the association are dropped, or refused",
      foreign_user_addresses_are_dropped_or_refused},
+    {"user addresses outside the networks are dropped, or refused",
+     user_addresses_outside_the_networks_are_dropped_or_refused},
+    {"a wrong value is answered by a refusal", a_wrong_value_is_answered_by_a_refusal},
+    {"an element over the limit of size is refused", an_element_over_the_limit_of_size_is_refused},
     {"what does not fit the pool is refused with its cause",
      what_does_not_fit_the_pool_is_refused_with_its_cause},
     {"a full handlespace is a lack of resources", a_full_handlespace_is_a_lack_of_resources},
@@ -983,11 +1374,18 @@ static const struct unit_test tests[] = {
     {"compat takes milliseconds and 32 octets", compat_takes_milliseconds_and_32_octets},
     {"a resolution gives as many as wanted", resolution_gives_as_many_as_wanted},
     {"a resolution stays within one message", resolution_stays_within_one_message},
+    {"a subscriber hears of changes and of the end", a_subscriber_hears_of_changes_and_of_the_end},
+    {"a pool that is back at once keeps its subscribers", a_pool_that_is_back_at_once_keeps_its_subscribers},
+    {"subscriptions are limited and end with their channel", subscriptions_are_limited_and_end_with_their_channel},
+    {"a tick tells a bounded number of subscribers", a_tick_tells_a_bounded_number_of_subscribers},
     {"keep-alives are spread and answered", keep_alives_are_spread_and_answered},
     {"an unanswered keep-alive removes", an_unanswered_keep_alive_removes},
     {"a re-registration counts as an answer", a_reregistration_counts_as_an_answer},
     {"reports probe at once and remove above the threshold",
      reports_probe_at_once_and_remove_above_the_threshold},
+    {"reports can't flood an element with keep-alives", reports_cannot_flood_an_element_with_keep_alives},
+    {"many elements of a lost association are probed in the course of an interval",
+     many_elements_of_a_lost_association_are_probed_in_the_course_of_an_interval},
     {"a lost association is replaced by one to the ASAP transport",
      a_lost_association_is_replaced_by_one_to_the_asap_transport},
     {"an element that cannot be reached is removed at once",
@@ -998,11 +1396,15 @@ static const struct unit_test tests[] = {
      an_element_that_moved_is_not_touched_by_its_old_channel},
     {"churn on one channel keeps its elements apart", churn_on_one_channel_keeps_its_elements_apart},
     {"adoption sends the home flag", adoption_sends_the_home_flag},
+    {"a claimed element comes when it answers", a_claimed_element_comes_when_it_answers},
+    {"a claimed element that does not answer stays where it is",
+     a_claimed_element_that_does_not_answer_stays_where_it_is},
     {"a channel over its rate is told so", a_channel_over_its_rate_is_told_so},
     {"unknown messages are reported, errors are not", unknown_messages_are_reported_and_errors_are_not},
     {"unknown parameters are reported beside the answer", unknown_parameters_are_reported_beside_the_answer},
     {"no changed message does harm", no_changed_message_does_harm},
     {"announces carry identifier and transports", announces_carry_identifier_and_transports},
+    {"announces are rarer with more registrars", announces_are_rarer_with_more_registrars},
     {"a new identifier becomes the home of own elements", a_new_identifier_becomes_the_home_of_own_elements},
 };
 

@@ -39,6 +39,13 @@ struct node {
     unsigned announces, served, gone;
     uint32_t last_gone;
     uint32_t identifier; /* 0: that of its number, id_of() */
+    uint16_t drops;      /* message types that do not come here, as bits */
+    uint16_t mute;       /* ... that do not leave */
+    unsigned adopted, suggested;
+    uint64_t adopted_first, adopted_last;
+    uint8_t *told; /* how often its tables told an element of that identifier */
+    uint32_t last_told;
+    bool more;
     uint8_t last_type;
     size_t last_length;
     size_t largest;
@@ -74,7 +81,10 @@ static void deliver(struct world *w, struct letter *l)
 {
     struct channel *c = l->to;
     struct node *n = c->owner;
-    if (!n->enrp || c->closed || n->deaf)
+    /* As SCTP does with what comes for an association that is no more. */
+    if (c->closed && l->kind == LETTER_MESSAGE && !n->cut && !c->other->owner->cut)
+        post(w, c->other, LETTER_CLOSED, (struct octets){0});
+    if (!n->enrp || c->closed || n->deaf || (l->kind == LETTER_MESSAGE && n->drops >> l->data[0] & 1))
         return;
     if (l->kind == LETTER_MESSAGE && !n->cut && !c->other->owner->cut) {
         enrp_receive(n->enrp, c, WIRE_PPID_ENRP, octets_of(l->data, l->length), w->now);
@@ -133,6 +143,22 @@ static void pass(struct world *w, uint64_t ms)
     settle(w);
 }
 
+static void watch_table(struct node *n, struct octets message)
+{
+    struct wire_message m;
+    struct wire_fault fault;
+    struct wire_pool_element e;
+    struct octets handle;
+    bool is_handle;
+    CU_ASSERT_EQUAL_FATAL(wire_parse(WIRE_ENRP, message.data, message.length, &m, &fault), 0);
+    n->more = m.flags & ENRP_FLAG_MORE;
+    while (m.present & WIRE_HAS_LIST && wire_table_next(&m.list, &is_handle, &handle, &e))
+        if (!is_handle && handle.length == 4 && memcmp(handle.data, "Many", 4) == 0) {
+            n->told[e.identifier]++;
+            n->last_told = e.identifier;
+        }
+}
+
 static int net_send(void *context, struct channel *c, struct octets message)
 {
     struct node *n = context;
@@ -140,8 +166,12 @@ static int net_send(void *context, struct channel *c, struct octets message)
     if (c->closed)
         return ERR_CLOSED;
     CU_ASSERT_TRUE(c->open); /* nothing is sent before the channel is open */
+    if (n->mute >> message.data[0] & 1)
+        return 0;
     n->last_type = message.data[0];
     n->last_length = message.length;
+    if (message.data[0] == ENRP_HANDLE_TABLE_RESPONSE && n->told)
+        watch_table(n, message);
     if (message.data[0] == ENRP_HANDLE_TABLE_RESPONSE && message.length > n->largest)
         n->largest = message.length;
     post(n->world, c->other, LETTER_MESSAGE, message);
@@ -171,7 +201,7 @@ static struct channel *net_connect(void *context, const struct address *addresse
 static void net_close(struct channel *c)
 {
     post(c->owner->world, c, LETTER_CLOSED, (struct octets){0});
-    if (c->other->owner != c->owner)
+    if (c->other->owner != c->owner && !c->owner->cut && !c->other->owner->cut)
         post(c->owner->world, c->other, LETTER_CLOSED, (struct octets){0});
 }
 
@@ -213,6 +243,24 @@ static void serving(void *context)
     ((struct node *)context)->served++;
 }
 
+static void adopted(void *context, struct pool_element *e, uint64_t at_ms)
+{
+    struct node *n = context;
+    CU_ASSERT_PTR_NOT_NULL(e);
+    if (!n->adopted++)
+        n->adopted_first = at_ms;
+    n->adopted_last = at_ms;
+}
+
+/* Here the element agrees at once. */
+static void suggested(void *context, struct pool_element *e, uint64_t now_ms)
+{
+    struct node *n = context;
+    CU_ASSERT_EQUAL(now_ms, n->world->now);
+    n->suggested++;
+    handlespace_set_owner(n->space, e, 0x1000 + (uint32_t)(n - n->world->nodes));
+}
+
 static void peer_changed(void *context, const struct enrp_peer *peer, bool gone)
 {
     struct node *n = context;
@@ -238,7 +286,7 @@ static struct world *world_new(void)
     return w;
 }
 
-enum { MULTICAST = 1, COMPAT = 2, TO_FIRST = 4 };
+enum { MULTICAST = 1, COMPAT = 2, TO_FIRST = 4, SILENT = 8 };
 
 /* Starts registrar i; TO_FIRST: with registrar 0 as a peer by administration. */
 static struct node *start(struct world *w, unsigned i, unsigned how)
@@ -262,7 +310,10 @@ static struct node *start(struct world *w, unsigned i, unsigned how)
                      .n_addresses = 1,
                      .port = WIRE_PORT_ENRP,
                      .peers = &first,
-                     .n_peers = how & TO_FIRST ? 1 : 0},
+                     .n_peers = how & TO_FIRST ? 1 : 0,
+                     .no_announces = how & SILENT},
+        .adopted = adopted,
+        .suggested = suggested,
         .peer_changed = peer_changed,
         .serving = serving,
         .context = n,
@@ -454,7 +505,7 @@ static void a_silent_peer_is_probed_then_dead_then_back(void)
     pass(w, 1);
     CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_DEAD);
     CU_ASSERT_FALSE(peer(a, 1)->connected);
-    CU_ASSERT_PTR_NOT_NULL(find(a, "Echo", 5)); /* there is no takeover: it goes when its life is over */
+    CU_ASSERT_EQUAL(handlespace_owned(a->space, id_of(0)), 1);
     b->cut = false;
     pass(w, 60000);
     CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_ACTIVE);
@@ -708,6 +759,24 @@ static void a_new_registrar_downloads_the_handlespace(void)
 static void in_compat_mode_a_table_message_has_at_most_1400_octets(void)
 {
     download(COMPAT, 1400);
+}
+
+static void in_compat_mode_long_handles_are_not_told(void)
+{
+    static const char handle[] = "a pool handle of more than 32 octets";
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST | COMPAT), *b = start(w, 1, MULTICAST | COMPAT);
+    pass(w, 10000);
+    enrol(a, handle, 1, 0);
+    enrol(a, "Echo", 2, 0);
+    pass(w, 1000);
+    CU_ASSERT_PTR_NULL(find(b, handle, 1));
+    CU_ASSERT_PTR_NOT_NULL(find(b, "Echo", 2));
+    struct node *c = start(w, 2, MULTICAST | COMPAT);
+    pass(w, 10000);
+    CU_ASSERT_PTR_NULL(find(c, handle, 1));
+    CU_ASSERT_PTR_NOT_NULL(find(c, "Echo", 2));
+    world_free(w);
 }
 
 static void a_mentor_in_start_up_rejects(void)
@@ -978,6 +1047,795 @@ static void whoever_wants_to_take_over_hears_that_the_target_lives(void)
     world_free(w);
 }
 
+/* --- takeover
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+/* Registrars 0 .. n-1 that know each other, each with two elements of its own. */
+static struct world *scope(unsigned n, unsigned how)
+{
+    struct world *w = world_new();
+    for (unsigned i = 0; i < n; i++)
+        start(w, i, MULTICAST | how);
+    pass(w, 10000);
+    for (unsigned i = 0; i < n; i++) {
+        enrol(&w->nodes[i], "Echo", 0x100 + i, 0);
+        enrol(&w->nodes[i], "Other", 0x200 + i, 0);
+    }
+    settle(w);
+    for (unsigned i = 0; i < n; i++)
+        CU_ASSERT_EQUAL_FATAL(handlespace_elements(w->nodes[i].space), 2 * n);
+    return w;
+}
+
+/* Elements have lives of 300 s; here they re-register as they do. */
+static void live(struct world *w, uint64_t ms)
+{
+    for (uint64_t end = w->now + ms; w->now < end;) {
+        pass(w, end - w->now < 50000 ? end - w->now : 50000);
+        for (struct node *n = w->nodes; n < w->nodes + NODES; n++)
+            for (struct pool_element *e = NULL;
+                 n->space && (e = handlespace_owned_next(n->space, id_of((unsigned)(n - w->nodes)), e));)
+                pool_element_set_deadline(n->space, e, DEADLINE_REGISTRATION, w->now + 300000);
+        for (struct node *n = w->nodes; n < w->nodes + NODES; n++)
+            for (struct node *o = w->nodes; o < w->nodes + NODES; o++)
+                for (struct pool_element *e = NULL;
+                     n->space && o != n &&
+                     (e = handlespace_owned_next(n->space, id_of((unsigned)(o - w->nodes)), e));)
+                    pool_element_set_deadline(n->space, e, DEADLINE_REGISTRATION, w->now + 300000);
+    }
+}
+
+static void cut_off(struct node *n)
+{
+    n->cut = true;
+    for (size_t i = 0; i < n->world->n_channels; i++) /* what is left on its own side ends, too */
+        if (n->world->channels[i].owner == n)
+            n->world->channels[i].closed = true;
+}
+
+static uint32_t owned(const struct node *n, unsigned i)
+{
+    return handlespace_owned(n->space, id_of(i));
+}
+
+static uint64_t sent(const struct node *n, uint8_t type)
+{
+    return enrp_statistics(n->enrp)->sent[type];
+}
+
+static void agree(const struct world *w, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned j = 0; j < n; j++)
+            for (unsigned of = 0; of < n; of++)
+                if (w->nodes[i].enrp && w->nodes[j].enrp)
+                    CU_ASSERT_EQUAL(handlespace_checksum(w->nodes[i].space, id_of(of)),
+                                    handlespace_checksum(w->nodes[j].space, id_of(of)));
+}
+
+static void with_two_a_takeover_is_complete_at_once(void)
+{
+    struct world *w = scope(2, 0);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1];
+    fill(b, 1, 3000);
+    settle(w);
+    cut_off(b);
+    live(w, 66000);
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_DEAD);
+    CU_ASSERT_EQUAL(owned(a, 1), 0);
+    CU_ASSERT_EQUAL(owned(a, 0), 2 + 3002);
+    CU_ASSERT_EQUAL(a->adopted, 3002);
+    CU_ASSERT_EQUAL(a->adopted_last - a->adopted_first, 3001 * 1000 / 15000); /* a bounded rate */
+    CU_ASSERT_EQUAL(enrp_statistics(a->enrp)->takeovers, 1);
+    CU_ASSERT_EQUAL(enrp_statistics(a->enrp)->elements_adopted, 3002);
+    uint64_t updates = sent(a, ENRP_HANDLE_UPDATE);
+    CU_ASSERT_EQUAL(updates, 2); /* none for what changed its home */
+    world_free(w);
+}
+
+static void nothing_is_taken_over_from_one_without_elements(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST), *b = start(w, 1, MULTICAST);
+    start(w, 2, MULTICAST);
+    pass(w, 10000);
+    cut_off(b);
+    pass(w, 100000);
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_DEAD);
+    CU_ASSERT_EQUAL(sent(a, ENRP_INIT_TAKEOVER), 0);
+    world_free(w);
+}
+
+/* Of those that find it dead at the same time. */
+static void one_wins(unsigned how, unsigned winner, unsigned loser)
+{
+    struct world *w = scope(3, how);
+    struct node *v = &w->nodes[winner], *l = &w->nodes[loser];
+    cut_off(&w->nodes[1]);
+    live(w, 70000);
+    CU_ASSERT_EQUAL(owned(v, winner), 4);
+    CU_ASSERT_EQUAL(owned(l, winner), 4);
+    CU_ASSERT_EQUAL(owned(l, loser), 2);
+    CU_ASSERT_EQUAL(owned(v, 1) + owned(l, 1), 0);
+    CU_ASSERT_EQUAL(v->adopted, 2);
+    CU_ASSERT_EQUAL(l->adopted, 0);
+    CU_ASSERT_EQUAL(sent(v, ENRP_INIT_TAKEOVER_ACK), 0);
+    CU_ASSERT_EQUAL(sent(l, ENRP_INIT_TAKEOVER_ACK), 1);
+    CU_ASSERT_EQUAL(sent(v, ENRP_TAKEOVER_SERVER), 1);
+    CU_ASSERT_EQUAL(sent(l, ENRP_TAKEOVER_SERVER), 0);
+    CU_ASSERT(sent(l, ENRP_INIT_TAKEOVER) > 0); /* it has tried */
+    live(w, 200000);
+    CU_ASSERT_EQUAL(owned(l, winner), 4);
+    CU_ASSERT_EQUAL(enrp_statistics(l->enrp)->synchronizations, 0);
+    world_free(w);
+}
+
+static void of_two_that_begin_at_once_the_larger_identifier_wins(void)
+{
+    one_wins(0, 2, 0);
+}
+
+static void in_compat_mode_the_lower_identifier_wins(void)
+{
+    one_wins(COMPAT, 0, 2);
+}
+
+static void every_takeover_of_a_third_is_acknowledged(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0];
+    struct wire_message m = {
+        .protocol = WIRE_ENRP, .type = ENRP_INIT_TAKEOVER, .sender = id_of(1), .target = id_of(2)};
+    receive(a, channel_to(a, 1), &m);
+    CU_ASSERT_EQUAL(a->last_type, ENRP_INIT_TAKEOVER_ACK);
+    CU_ASSERT_EQUAL(a->last_length, 16);
+    CU_ASSERT_EQUAL(state(a, 2), ENRP_PEER_DEAD); /* "not active", until it speaks */
+    pass(w, 31000);
+    CU_ASSERT_EQUAL(state(a, 2), ENRP_PEER_ACTIVE);
+    m.target = 0x7777; /* never heard of */
+    receive(a, channel_to(a, 1), &m);
+    CU_ASSERT_EQUAL(sent(a, ENRP_INIT_TAKEOVER_ACK), 2);
+    m.target = id_of(1);
+    receive(a, channel_to(a, 1), &m);
+    CU_ASSERT_EQUAL(sent(a, ENRP_INIT_TAKEOVER_ACK), 2);
+    world_free(w);
+}
+
+static void the_living_are_not_taken_over(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0];
+    struct wire_message m = {
+        .protocol = WIRE_ENRP, .type = ENRP_TAKEOVER_SERVER, .sender = id_of(1), .target = id_of(2)};
+    receive(a, channel_to(a, 1), &m);
+    CU_ASSERT_EQUAL(owned(a, 2), 2);
+    unsigned announces = a->announces;
+    m.target = id_of(0);
+    receive(a, channel_to(a, 1), &m);
+    CU_ASSERT_EQUAL(owned(a, 0), 2);
+    CU_ASSERT_EQUAL(a->announces, announces + 1);
+    world_free(w);
+}
+
+/* It has nothing to take over from registrar i, and does not answer those who want to. */
+static void not_interested(struct node *n, unsigned i)
+{
+    n->drops = 1 << ENRP_INIT_TAKEOVER;
+    for (struct pool_element *e; (e = handlespace_owned_next(n->space, id_of(i), NULL));)
+        handlespace_remove(n->space, e, HANDLESPACE_ADMIN);
+}
+
+static void who_never_acknowledges_but_lives_has_no_say(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *c = &w->nodes[2];
+    not_interested(c, 1);
+    cut_off(&w->nodes[1]);
+    live(w, 66000);
+    CU_ASSERT_EQUAL(owned(a, 1), 2);
+    CU_ASSERT_EQUAL(sent(a, ENRP_INIT_TAKEOVER), 2);
+    live(w, 15000);
+    CU_ASSERT_EQUAL(owned(a, 1), 0);
+    CU_ASSERT_EQUAL(owned(a, 0), 4);
+    CU_ASSERT_EQUAL(state(a, 2), ENRP_PEER_ACTIVE);
+    live(w, 31000);
+    CU_ASSERT_EQUAL(owned(c, 0), 4); /* by audit */
+    world_free(w);
+}
+
+static void who_dies_in_the_middle_is_not_waited_for(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0];
+    live(w, 5000);
+    cut_off(&w->nodes[1]);
+    live(w, 20000);
+    w->nodes[2].deaf = true; /* its association stands, nothing comes any more */
+    live(w, 61000);
+    CU_ASSERT_EQUAL(owned(a, 1), 0);
+    CU_ASSERT_EQUAL(state(a, 2), ENRP_PEER_DEAD);
+    live(w, 30000);
+    CU_ASSERT_EQUAL(owned(a, 0), 6);
+    world_free(w);
+}
+
+static void one_that_comes_back_in_the_middle_keeps_its_elements(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1], *c = &w->nodes[2];
+    struct enrp_settings patient = {.registrar = id_of(1), .max_time_last_heard_ms = 200000};
+    enrp_configure(b->enrp, &patient, w->now);
+    not_interested(c, 1);
+    b->cut = true; /* its associations stand */
+    while (sent(a, ENRP_INIT_TAKEOVER) == 0 && w->now < 100000)
+        pass(w, 1);
+    CU_ASSERT_EQUAL(owned(a, 1), 2);
+    b->cut = false;
+    live(w, 5100); /* the next attempt reaches it */
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_ACTIVE);
+    live(w, 100000);
+    CU_ASSERT_EQUAL(owned(a, 1), 2);
+    CU_ASSERT_EQUAL(sent(a, ENRP_TAKEOVER_SERVER), 0);
+    agree(w, 3);
+    world_free(w);
+}
+
+/* They were apart, and each has taken over the other. */
+static void come_back(unsigned how, unsigned winner)
+{
+    struct world *w = scope(2, how);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1];
+    cut_off(b);
+    for (size_t i = 0; i < w->n_channels; i++)
+        w->channels[i].closed = true;
+    live(w, 70000);
+    CU_ASSERT_EQUAL(owned(a, 0), 4);
+    CU_ASSERT_EQUAL(owned(b, 1), 4);
+    b->cut = false;
+    live(w, 120000);
+    agree(w, 2);
+    CU_ASSERT_EQUAL(handlespace_elements(a->space), 4); /* none is lost */
+    CU_ASSERT_EQUAL(owned(a, winner), 4);
+    world_free(w);
+}
+
+static void two_that_were_apart_agree_again(void)
+{
+    come_back(0, 1);
+    come_back(COMPAT, 0);
+}
+
+static void a_new_home_that_is_not_told_is_learnt_by_audit(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *c = &w->nodes[2];
+    c->mute = 1 << ENRP_TAKEOVER_SERVER; /* as rsplib on Linux */
+    cut_off(&w->nodes[1]);
+    live(w, 67000);
+    CU_ASSERT_EQUAL(owned(c, 2), 4);
+    live(w, 8000);
+    CU_ASSERT_EQUAL(owned(a, 2), 4); /* it is asked, before its next heartbeat */
+    CU_ASSERT_EQUAL(owned(a, 1), 0);
+    CU_ASSERT_EQUAL(sent(a, ENRP_TAKEOVER_SERVER), 0);
+    world_free(w);
+}
+
+static void what_the_winner_does_not_do_another_does(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1];
+    struct wire_message m = {
+        .protocol = WIRE_ENRP, .type = ENRP_INIT_TAKEOVER, .sender = id_of(2), .target = id_of(1)};
+    cut_off(b);
+    receive(a, channel_to(a, 2), &m); /* of which it knows nothing */
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_DEAD);
+    live(w, 14000);
+    CU_ASSERT_EQUAL(owned(a, 1), 2);
+    live(w, 2000);
+    CU_ASSERT_EQUAL(owned(a, 0), 4);
+    CU_ASSERT_EQUAL(owned(&w->nodes[2], 0), 4);
+    world_free(w);
+}
+
+static void another_takes_over_at_once_when_the_winner_dies(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *c = &w->nodes[2];
+    struct wire_message m = {
+        .protocol = WIRE_ENRP, .type = ENRP_INIT_TAKEOVER, .sender = id_of(2), .target = id_of(1)};
+    cut_off(&w->nodes[1]);
+    receive(a, channel_to(a, 2), &m);
+    for (struct channel *k; (k = channel_to(c, 0));) {
+        net_close(k);
+        k->closed = true;
+    }
+    stop(c);
+    live(w, 1500);
+    CU_ASSERT_EQUAL(state(a, 2), ENRP_PEER_DEAD);
+    CU_ASSERT_EQUAL(owned(a, 0), 6);
+    world_free(w);
+}
+
+static void who_has_missed_a_takeover_hears_of_it_when_he_asks(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *c = &w->nodes[2];
+    c->mute = 1 << ENRP_TAKEOVER_SERVER;
+    a->drops = 1 << ENRP_HANDLE_TABLE_RESPONSE; /* nor does it learn by audit */
+    cut_off(&w->nodes[1]);
+    live(w, 67000);
+    c->mute = 0;
+    CU_ASSERT_EQUAL(owned(a, 1), 2);
+    live(w, 15000);
+    CU_ASSERT_EQUAL(owned(a, 2), 4);
+    CU_ASSERT_EQUAL(a->adopted, 0);
+    world_free(w);
+}
+
+static void a_winner_may_remove_what_it_took_over_in_silence(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0];
+    struct wire_message m = {
+        .protocol = WIRE_ENRP, .type = ENRP_INIT_TAKEOVER, .sender = id_of(2), .target = id_of(1)};
+    struct wire_message gone = {.protocol = WIRE_ENRP,
+                                .type = ENRP_HANDLE_UPDATE,
+                                .sender = id_of(2),
+                                .present = WIRE_HAS_POOL_HANDLE | WIRE_HAS_POOL_ELEMENT,
+                                .action = WIRE_ACTION_DEL_PE,
+                                .pool_handle = text("Echo"),
+                                .element = element(0x101, id_of(2), 0)};
+    receive(a, channel_to(a, 2), &gone);
+    CU_ASSERT_PTR_NOT_NULL(find(a, "Echo", 0x101));
+    cut_off(&w->nodes[1]);
+    receive(a, channel_to(a, 2), &m);
+    receive(a, channel_to(a, 2), &gone);
+    CU_ASSERT_PTR_NULL(find(a, "Echo", 0x101));
+    world_free(w);
+}
+
+static void one_that_refuses_connections_is_dead_soon(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *c = &w->nodes[2];
+    for (struct channel *k; (k = channel_to(&w->nodes[1], 0));) {
+        net_close(k);
+        k->closed = true;
+    }
+    for (struct channel *k; (k = channel_to(&w->nodes[1], 2));) {
+        net_close(k);
+        k->closed = true;
+    }
+    stop(&w->nodes[1]);
+    live(w, 900);
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_PROBED); /* it may be a restart */
+    live(w, 400);
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_DEAD);
+    CU_ASSERT_EQUAL(owned(a, 2), 4);
+    CU_ASSERT_EQUAL(owned(c, 2), 4);
+    world_free(w);
+}
+
+static void the_elements_of_a_home_that_nobody_knows_are_taken_over(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, 0);
+    pass(w, 10000);
+    struct wire_pool_element e = element(7, 0x7777, 0);
+    handlespace_register(a->space, text("Echo"), &e, w->now, HANDLESPACE_PEER, NULL);
+    struct node *b = start(w, 1, TO_FIRST);
+    pass(w, 1000);
+    CU_ASSERT_EQUAL(handlespace_owned(b->space, 0x7777), 1);
+    live(w, 64000);
+    CU_ASSERT_EQUAL(handlespace_owned(b->space, 0x7777), 1);
+    live(w, 4000);
+    CU_ASSERT_EQUAL(handlespace_owned(b->space, 0x7777), 0);
+    CU_ASSERT_EQUAL(owned(a, 1), 1);
+    CU_ASSERT_EQUAL(owned(b, 1), 1);
+    world_free(w);
+}
+
+/* --- suggestions, and an orderly stop
+ * ------------------------------------------------------------------------------------------ */
+
+static void a_registrar_that_stops_suggests_its_elements_to_the_living(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1], *c = &w->nodes[2];
+    enrp_leave(b->enrp);
+    settle(w);
+    /* 0x101 and 0x201: 0x1002 differs from both more than 0x1000 */
+    CU_ASSERT_EQUAL(a->suggested, 0);
+    CU_ASSERT_EQUAL(c->suggested, 2);
+    CU_ASSERT_EQUAL(owned(c, 2), 4);
+    CU_ASSERT_EQUAL(owned(a, 2), 4);
+    CU_ASSERT_EQUAL(owned(b, 2), 4);
+    struct wire_message m = {
+        .protocol = WIRE_ENRP, .type = ENRP_INIT_TAKEOVER, .sender = id_of(0), .target = id_of(1)};
+    receive(b, channel_to(b, 0), &m);
+    CU_ASSERT_EQUAL(b->last_type, ENRP_INIT_TAKEOVER_ACK); /* it agrees */
+    world_free(w);
+}
+
+static void a_better_home_is_suggested_to_the_best_alone(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1], *c = &w->nodes[2];
+    struct enrp_settings s = {.registrar = id_of(0), .suggest_takeover = true};
+    CU_ASSERT_EQUAL(enrp_configure(a->enrp, &s, w->now), 0);
+    enrol(a, "Echo", 0x01, 0); /* 0x1002 */
+    enrol(a, "Echo", 0x02, 0); /* 0x1001 */
+    enrol(a, "Echo", 0x03, 0); /* stays */
+    settle(w);
+    CU_ASSERT_EQUAL(b->suggested, 1);
+    CU_ASSERT_EQUAL(c->suggested, 1);
+    CU_ASSERT_EQUAL(pool_element_owner(find(a, "Echo", 1)), id_of(2));
+    CU_ASSERT_EQUAL(pool_element_owner(find(c, "Echo", 2)), id_of(1));
+    CU_ASSERT_EQUAL(pool_element_owner(find(b, "Echo", 3)), id_of(0));
+    agree(w, 3);
+    world_free(w);
+}
+
+/* --- audit
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static void an_audit_finds_what_was_missed(void)
+{
+    struct world *w = scope(3, 0);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1];
+    fill(a, 30, 100);
+    settle(w);
+    b->drops = 1 << ENRP_HANDLE_UPDATE;
+    for (uint32_t i = 0; i < 50; i++)
+        handlespace_remove(a->space, find(a, "Pool number 3", i * 2654435761u), HANDLESPACE_DEREGISTERED);
+    enrol(a, "New", 77, 0);
+    enrol(a, "Echo", 0x100, 99); /* its load: not in the checksum, but in the table */
+    settle(w);
+    b->drops = 0;
+    CU_ASSERT_EQUAL(owned(b, 0), 3002);
+    pass(w, 31000);
+    CU_ASSERT_EQUAL(owned(b, 0), 2953);
+    CU_ASSERT_EQUAL(enrp_statistics(b->enrp)->synchronizations, 1);
+    CU_ASSERT_EQUAL(enrp_statistics(b->enrp)->elements_swept, 50);
+    CU_ASSERT_EQUAL(enrp_statistics(w->nodes[2].enrp)->synchronizations, 0);
+    struct wire_pool_element e;
+    pool_element_decode(find(b, "Echo", 0x100), &e);
+    CU_ASSERT_EQUAL(e.policy.load, 99);
+    CU_ASSERT_EQUAL(owned(b, 2), 2); /* others' are left alone */
+    agree(w, 3);
+    pass(w, 61000);
+    CU_ASSERT_EQUAL(enrp_statistics(b->enrp)->synchronizations, 1);
+    world_free(w);
+}
+
+static void what_changes_during_an_audit_is_not_swept(void)
+{
+    struct world *w = scope(2, 0);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1];
+    fill(a, 30, 100);
+    settle(w);
+    b->drops = 1 << ENRP_HANDLE_UPDATE;
+    enrol(a, "Missed", 1, 0);
+    handlespace_remove(a->space, find(a, "Echo", 0x100), HANDLESPACE_DEREGISTERED);
+    settle(w);
+    b->drops = 0;
+    while (enrp_statistics(b->enrp)->synchronizations == 0) {
+        if (w->first) {
+            struct letter *l = w->first;
+            if (!(w->first = l->next))
+                w->last = &w->first;
+            deliver(w, l);
+            free(l);
+        } else {
+            w->now += 100;
+            enrp_tick(a->enrp, w->now);
+            enrp_tick(b->enrp, w->now);
+        }
+    }
+    for (unsigned i = 0; w->first; i++) { /* with each message something changes */
+        struct letter *l = w->first;
+        if (!(w->first = l->next))
+            w->last = &w->first;
+        deliver(w, l);
+        free(l);
+        if (i < 10) {
+            enrol(a, "New", i, 0);
+            handlespace_remove(a->space, find(a, "Pool number 3", i * 2654435761u), HANDLESPACE_DEREGISTERED);
+        }
+    }
+    CU_ASSERT_EQUAL(owned(b, 0), owned(a, 0));
+    CU_ASSERT_EQUAL(enrp_statistics(b->enrp)->elements_swept, 1); /* the one that was gone before */
+    agree(w, 2);
+    world_free(w);
+}
+
+static void a_table_that_misses_some_costs_no_elements(void)
+{
+    struct world *w = scope(2, 0);
+    struct node *a = &w->nodes[0], *b = &w->nodes[1];
+    struct wire_message m = presence_of(id_of(0));
+    m.present = WIRE_HAS_CHECKSUM;
+    m.checksum = 0x1234;
+    receive(b, channel_to(b, 0), &m);
+    CU_ASSERT_EQUAL(b->last_type, ENRP_HANDLE_TABLE_REQUEST);
+    CU_ASSERT_EQUAL(enrp_statistics(b->enrp)->synchronizations, 1);
+    m = (struct wire_message){.protocol = WIRE_ENRP, .type = ENRP_HANDLE_TABLE_RESPONSE, .sender = id_of(0)};
+    receive(b, channel_to(b, 0), &m); /* nothing at all */
+    settle(w);
+    CU_ASSERT_EQUAL(owned(b, 0), 2);
+    m = presence_of(id_of(0));
+    m.present = WIRE_HAS_CHECKSUM;
+    m.checksum = 0x1234;
+    for (int i = 0; i < 100; i++) { /* and asked again and again, rarely */
+        receive(b, channel_to(b, 0), &m);
+        w->now += 10;
+    }
+    CU_ASSERT_EQUAL(enrp_statistics(b->enrp)->synchronizations, 1);
+    (void)a;
+    world_free(w);
+}
+
+static void an_endless_audit_ends(void)
+{
+    struct world *w = scope(2, 0);
+    struct node *b = &w->nodes[1];
+    w->nodes[0].cut = true;
+    struct wire_message m = presence_of(id_of(0));
+    m.present = WIRE_HAS_CHECKSUM;
+    m.checksum = 0x1234;
+    receive(b, channel_to(b, 0), &m);
+    uint8_t run[256];
+    struct writer list = writer_of(run, sizeof run);
+    struct wire_pool_element e = element(0x100, id_of(0), 0);
+    wire_put_pool_handle(&list, text("Echo"));
+    wire_put_pool_element(&list, &e);
+    m = (struct wire_message){.protocol = WIRE_ENRP,
+                              .type = ENRP_HANDLE_TABLE_RESPONSE,
+                              .flags = ENRP_FLAG_MORE,
+                              .sender = id_of(0),
+                              .present = WIRE_HAS_LIST,
+                              .list = {octets_of(run, writer_used(&list))}};
+    uint64_t before = enrp_statistics(b->enrp)->unexpected;
+    for (int i = 0; i < 2000; i++)
+        receive(b, channel_to(b, 0), &m);
+    CU_ASSERT(sent(b, ENRP_HANDLE_TABLE_REQUEST) < 1100);
+    CU_ASSERT(enrp_statistics(b->enrp)->unexpected > before);
+    CU_ASSERT_EQUAL(owned(b, 0), 2);
+    world_free(w);
+}
+
+static void a_forged_announce_is_no_sign_of_life_and_no_checksum(void)
+{
+    struct world *w = scope(2, 0);
+    struct node *a = &w->nodes[0];
+    pass(w, 35000);
+    uint64_t heard = peer(a, 1)->last_heard_ms;
+    uint16_t checksum = peer(a, 1)->checksum;
+    struct wire_message m = presence_of(id_of(1));
+    uint8_t buffer[64];
+    m.present = WIRE_HAS_CHECKSUM;
+    m.checksum = (uint16_t)(checksum + 1);
+    int length = wire_write(&m, buffer, sizeof buffer);
+    w->now += 5;
+    enrp_announced(a->enrp, &w->nodes[1].address, WIRE_PORT_ENRP, octets_of(buffer, (size_t)length), w->now);
+    CU_ASSERT_EQUAL(peer(a, 1)->last_heard_ms, heard);
+    CU_ASSERT_EQUAL(peer(a, 1)->checksum, checksum);
+    CU_ASSERT_EQUAL(enrp_statistics(a->enrp)->synchronizations, 0);
+    world_free(w);
+}
+
+/* What rsplib's accumulator of 32 bits makes of the same elements. */
+static uint16_t wrapped_checksum(struct node *n)
+{
+    uint32_t sum = 0;
+    for (struct pool_element *e = NULL; (e = handlespace_owned_next(n->space, id_of(0), e));) {
+        struct octets handle = pool_handle(pool_element_pool(e));
+        for (size_t i = 0; i < handle.length; i += 2)
+            sum += (uint32_t)(handle.data[i] << 8 | (i + 1 < handle.length ? handle.data[i + 1] : 0));
+        sum += pool_element_identifier(e) >> 16;
+        sum += pool_element_identifier(e) & 0xffff;
+    }
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
+
+static void in_compat_mode_a_sum_that_wraps_is_right(void)
+{
+    for (unsigned how = 0; how <= COMPAT; how += COMPAT) {
+        struct world *w = scope(2, how);
+        struct node *a = &w->nodes[0], *b = &w->nodes[1];
+        fill(a, 10, 3500);
+        settle(w);
+        struct wire_message m = presence_of(id_of(0));
+        m.present = WIRE_HAS_CHECKSUM;
+        m.checksum = wrapped_checksum(a);
+        CU_ASSERT_NOT_EQUAL(m.checksum, handlespace_checksum(a->space, id_of(0)));
+        receive(b, channel_to(b, 0), &m);
+        CU_ASSERT_EQUAL(enrp_statistics(b->enrp)->synchronizations, how ? 0 : 1);
+        world_free(w);
+    }
+}
+
+/* --- what a request costs
+ * ----------------------------------------------------------------------------------------------------- */
+
+static void own_children_are_told_whatever_is_removed_in_between(void)
+{
+    enum { MANY = 4000 };
+    struct world *w = scope(2, 0);
+    struct node *a = &w->nodes[0];
+    struct wire_message m = {.protocol = WIRE_ENRP,
+                             .type = ENRP_HANDLE_TABLE_REQUEST,
+                             .flags = ENRP_FLAG_OWN_CHILDREN,
+                             .sender = id_of(1)};
+    static uint8_t told[MANY];
+    memset(told, 0, sizeof told);
+    for (uint32_t i = 0; i < MANY; i++)
+        enrol(a, "Many", i, 0);
+    settle(w);
+    struct channel *c = channel_to(a, 1);
+    a->told = told;
+    for (unsigned requests = 0; requests < 20 && (requests == 0 || a->more); requests++) {
+        receive(a, c, &m);
+        handlespace_remove(a->space, find(a, "Many", a->last_told), HANDLESPACE_DEREGISTERED);
+        if (requests == 1) /* the place is lost: from the beginning, but to the end */
+            for (uint32_t i = 0; i < 20; i++)
+                handlespace_remove(a->space, find(a, "Many", a->last_told + 1 + i), HANDLESPACE_DEREGISTERED);
+    }
+    CU_ASSERT_FALSE(a->more);
+    CU_ASSERT(a->largest <= WIRE_MESSAGE_MAX);
+    for (uint32_t i = 0; i < MANY; i++)
+        CU_ASSERT(told[i] >= 1 && told[i] <= 2);
+    world_free(w);
+}
+
+static void whoever_asks_too_often_is_refused(void)
+{
+    struct world *w = scope(2, 0);
+    struct node *a = &w->nodes[0];
+    struct wire_message m = {.protocol = WIRE_ENRP,
+                             .type = ENRP_HANDLE_TABLE_REQUEST,
+                             .flags = ENRP_FLAG_OWN_CHILDREN,
+                             .sender = id_of(1)};
+    struct channel *c = channel_to(a, 1);
+    pass(w, 20000);
+    for (int i = 0; i < 10; i++) {
+        receive(a, c, &m);
+        CU_ASSERT(a->last_length > 12);
+    }
+    for (int i = 0; i < 1000; i++)
+        receive(a, c, &m);
+    CU_ASSERT_EQUAL(a->last_length, 12);
+    CU_ASSERT_EQUAL(enrp_statistics(a->enrp)->overload, 1000);
+    m.flags = 0;
+    m.type = ENRP_LIST_REQUEST;
+    receive(a, c, &m);
+    CU_ASSERT_EQUAL(enrp_statistics(a->enrp)->overload, 1001);
+    w->now += 500;
+    receive(a, c, &m);
+    CU_ASSERT_EQUAL(enrp_statistics(a->enrp)->overload, 1001);
+    unsigned before = a->announces;
+    w->now += 20000;
+    m = (struct wire_message){
+        .protocol = WIRE_ENRP, .type = ENRP_INIT_TAKEOVER, .sender = id_of(1), .target = id_of(0)};
+    for (int i = 0; i < 1000; i++)
+        receive(a, c, &m);
+    CU_ASSERT_EQUAL(a->announces, before + 10);
+    world_free(w);
+}
+
+/* --- more about start-up
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void a_mentor_that_always_has_more_is_left(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, 0), *b = start(w, 1, TO_FIRST);
+    uint8_t run[256];
+    struct writer list = writer_of(run, sizeof run);
+    struct wire_pool_element e = element(1, id_of(0), 0);
+    wire_put_pool_handle(&list, text("Echo"));
+    wire_put_pool_element(&list, &e);
+    a->deaf = true; /* the test answers */
+    pass(w, 1);
+    struct wire_message hello = presence_of(id_of(0));
+    struct wire_message listing = {.protocol = WIRE_ENRP, .type = ENRP_LIST_RESPONSE, .sender = id_of(0)};
+    struct wire_message more = {.protocol = WIRE_ENRP,
+                                .type = ENRP_HANDLE_TABLE_RESPONSE,
+                                .flags = ENRP_FLAG_MORE,
+                                .sender = id_of(0),
+                                .present = WIRE_HAS_LIST,
+                                .list = {octets_of(run, writer_used(&list))}};
+    receive(b, channel_to(b, 0), &hello);
+    enrp_tick(b->enrp, w->now);
+    receive(b, channel_to(b, 0), &listing);
+    CU_ASSERT_EQUAL(sent(b, ENRP_HANDLE_TABLE_REQUEST), 1);
+    for (unsigned i = 0; i < 3000 && !enrp_serving(b->enrp); i++) {
+        receive(b, channel_to(b, 0), &more);
+        w->now += 3;
+        enrp_tick(b->enrp, w->now);
+    }
+    CU_ASSERT_TRUE(enrp_serving(b->enrp));
+    CU_ASSERT(sent(b, ENRP_HANDLE_TABLE_REQUEST) < 1100);
+    world_free(w);
+}
+
+static void start_up_with_a_slow_mentor_ends(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, 0), *b = start(w, 1, TO_FIRST);
+    a->deaf = true;
+    pass(w, 1);
+    struct wire_message hello = presence_of(id_of(0));
+    struct wire_message listing = {.protocol = WIRE_ENRP, .type = ENRP_LIST_RESPONSE, .sender = id_of(0)};
+    receive(b, channel_to(b, 0), &hello);
+    enrp_tick(b->enrp, w->now);
+    receive(b, channel_to(b, 0), &listing);
+    for (uint32_t i = 0; i < 200 && !enrp_serving(b->enrp); i++) { /* always something new, a little */
+        uint8_t run[256];
+        struct writer list = writer_of(run, sizeof run);
+        struct wire_pool_element e = element(i, id_of(0), 0);
+        wire_put_pool_handle(&list, text("Echo"));
+        wire_put_pool_element(&list, &e);
+        struct wire_message more = {.protocol = WIRE_ENRP,
+                                    .type = ENRP_HANDLE_TABLE_RESPONSE,
+                                    .flags = ENRP_FLAG_MORE,
+                                    .sender = id_of(0),
+                                    .present = WIRE_HAS_LIST,
+                                    .list = {octets_of(run, writer_used(&list))}};
+        receive(b, channel_to(b, 0), &more);
+        w->now += 4900;
+        enrp_tick(b->enrp, w->now);
+    }
+    CU_ASSERT_TRUE(enrp_serving(b->enrp));
+    CU_ASSERT(w->now < START_MS + 310000);
+    world_free(w);
+}
+
+static void those_by_administration_find_room(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST), *b = start(w, 1, MULTICAST);
+    pass(w, 10000);
+    struct enrp_address wanted[2] = {{.address = b->address, .port = WIRE_PORT_ENRP},
+                                     {.address = {.family = 4, .octets = {10, 0, 0, 4}}, .port = 9}};
+    struct enrp_settings s = {.registrar = id_of(0), .max_peers = 1, .peers = &wanted[1], .n_peers = 1};
+    CU_ASSERT_EQUAL(state(a, 1), ENRP_PEER_ACTIVE); /* a stranger, who has the only place */
+    CU_ASSERT_EQUAL(enrp_configure(a->enrp, &s, w->now), 0);
+    CU_ASSERT_EQUAL(enrp_peers(a->enrp), 1);
+    CU_ASSERT_TRUE(enrp_peer_next(a->enrp, NULL)->configured);
+    s.peers = wanted;
+    s.n_peers = 2;
+    CU_ASSERT_EQUAL(enrp_configure(a->enrp, &s, w->now), ERR_LIMIT); /* more than may be */
+    s.max_peers = 64;
+    CU_ASSERT_EQUAL(enrp_configure(a->enrp, &s, w->now), 0);
+    for (uint32_t i = 0; i < 100; i++)
+        announce(a, &(struct address){.family = 4, .octets = {10, 7, 0, (uint8_t)i}}, 0x90000 + i);
+    s.peers = NULL;
+    s.n_peers = 0;
+    CU_ASSERT_EQUAL(enrp_configure(a->enrp, &s, w->now), 0);
+    s.peers = wanted;
+    s.n_peers = 1;
+    CU_ASSERT_EQUAL(enrp_configure(a->enrp, &s, w->now), 0);
+    world_free(w);
+}
+
+static void with_nobody_to_ask_start_up_is_over_at_once(void)
+{
+    struct world *w = world_new();
+    struct node *a = start(w, 0, MULTICAST | SILENT);
+    CU_ASSERT_TRUE(enrp_serving(a->enrp));
+    struct node *b = start(w, 1, MULTICAST);
+    CU_ASSERT_FALSE(enrp_serving(b->enrp));
+    world_free(w);
+}
+
+/* --- strange input
+ * ---------- */
+
 static void unknown_messages_are_reported_and_errors_are_not(void)
 {
     struct world *w = world_new();
@@ -1059,6 +1917,7 @@ static const struct unit_test tests[] = {
     {"a new registrar downloads the handlespace", a_new_registrar_downloads_the_handlespace},
     {"in compat mode a table message has at most 1400 octets",
      in_compat_mode_a_table_message_has_at_most_1400_octets},
+    {"in compat mode long handles are not told", in_compat_mode_long_handles_are_not_told},
     {"a mentor that is starting up itself rejects", a_mentor_in_start_up_rejects},
     {"a mentor that falls silent does not stop start-up", a_mentor_that_falls_silent_does_not_stop_start_up},
     {"a backup mentor is asked when the first falls silent",
@@ -1075,6 +1934,44 @@ static const struct unit_test tests[] = {
     {"one association speaks for one registrar", one_association_speaks_for_one_registrar},
     {"whoever wants to take over hears that the target lives",
      whoever_wants_to_take_over_hears_that_the_target_lives},
+    {"with two a takeover is complete at once", with_two_a_takeover_is_complete_at_once},
+    {"nothing is taken over from one without elements", nothing_is_taken_over_from_one_without_elements},
+    {"of two that begin at once the larger identifier wins",
+     of_two_that_begin_at_once_the_larger_identifier_wins},
+    {"in compat mode the lower identifier wins", in_compat_mode_the_lower_identifier_wins},
+    {"every takeover of a third is acknowledged", every_takeover_of_a_third_is_acknowledged},
+    {"the living are not taken over", the_living_are_not_taken_over},
+    {"who never acknowledges but lives has no say", who_never_acknowledges_but_lives_has_no_say},
+    {"who dies in the middle is not waited for", who_dies_in_the_middle_is_not_waited_for},
+    {"one that comes back in the middle keeps its elements",
+     one_that_comes_back_in_the_middle_keeps_its_elements},
+    {"two that were apart agree again", two_that_were_apart_agree_again},
+    {"a new home that is not told is learnt by audit", a_new_home_that_is_not_told_is_learnt_by_audit},
+    {"what the winner does not do another does", what_the_winner_does_not_do_another_does},
+    {"another takes over at once when the winner dies", another_takes_over_at_once_when_the_winner_dies},
+    {"who has missed a takeover hears of it when he asks",
+     who_has_missed_a_takeover_hears_of_it_when_he_asks},
+    {"a winner may remove what it took over in silence", a_winner_may_remove_what_it_took_over_in_silence},
+    {"one that refuses connections is dead soon", one_that_refuses_connections_is_dead_soon},
+    {"the elements of a home that nobody knows are taken over",
+     the_elements_of_a_home_that_nobody_knows_are_taken_over},
+    {"a registrar that stops suggests its elements to the living",
+     a_registrar_that_stops_suggests_its_elements_to_the_living},
+    {"a better home is suggested to the best alone", a_better_home_is_suggested_to_the_best_alone},
+    {"an audit finds what was missed", an_audit_finds_what_was_missed},
+    {"what changes during an audit is not swept", what_changes_during_an_audit_is_not_swept},
+    {"a table that misses some costs no elements", a_table_that_misses_some_costs_no_elements},
+    {"an endless audit ends", an_endless_audit_ends},
+    {"a forged announce is no sign of life and no checksum",
+     a_forged_announce_is_no_sign_of_life_and_no_checksum},
+    {"in compat mode a sum that wraps is right", in_compat_mode_a_sum_that_wraps_is_right},
+    {"own children are told whatever is removed in between",
+     own_children_are_told_whatever_is_removed_in_between},
+    {"whoever asks too often is refused", whoever_asks_too_often_is_refused},
+    {"a mentor that always has more is left", a_mentor_that_always_has_more_is_left},
+    {"start up with a slow mentor ends", start_up_with_a_slow_mentor_ends},
+    {"those by administration find room", those_by_administration_find_room},
+    {"with nobody to ask start up is over at once", with_nobody_to_ask_start_up_is_over_at_once},
     {"unknown messages are reported, errors are not", unknown_messages_are_reported_and_errors_are_not},
     {"random octets do no harm", random_octets_do_no_harm},
 };
