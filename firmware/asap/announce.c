@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ASAP_SERVER_ANNOUNCE, ours and those of other registrars, which decide how often ours is sent (RFC 5352, 3.6). */
+/* ASAP_SERVER_ANNOUNCE, ours and those of other registrars, which decide how often ours is sent (RFC
+ * 5352, 3.6). */
 #include "asap/internal.h"
 
-/* T7-ENRPoutdate is 5 s by default, after which clients forget a registrar: with more than four of them the rule would
- * have all forgotten between two announces. The limit also bounds what forged announces can do. */
+/* T7-ENRPoutdate is 5 s by default, after which clients forget a registrar: with more than four of them the
+ * rule would have all forgotten between two announces. The limit also bounds what forged announces can do. */
 enum { INTERVAL_MAX_MS = 4000, VALID_INTERVALS = 3 };
 
 int asap_write_announce(const struct asap *a, const struct wire_transport *transports, size_t n,
@@ -39,8 +40,8 @@ void asap_announced(struct asap *a, struct octets message, uint64_t now_ms)
     struct wire_fault fault;
     uint32_t i = 0;
 
-    if (wire_parse(WIRE_ASAP, message.data, message.length, &m, &fault) != 0 || m.type != ASAP_SERVER_ANNOUNCE ||
-        m.registrar == a->settings.registrar)
+    if (wire_parse(WIRE_ASAP, message.data, message.length, &m, &fault) != 0 ||
+        m.type != ASAP_SERVER_ANNOUNCE || m.registrar == a->settings.registrar)
         return;
     a->statistics.received[ASAP_SERVER_ANNOUNCE]++;
     while (i < a->n_announcers && a->announcers[i].registrar != m.registrar)

@@ -163,7 +163,8 @@ void asap_log_dropped(const struct asap_call *call, unsigned addresses)
     call->asap->link.describe(call->channel, peer);
     const struct log_field fields[] = {{"POOL", pool}, {"PEER", peer}, {0}};
     log_write(LOG_INFO, fields,
-              "pool element 0x%08x of pool %s from %s: %u user addresses left out, for they are not of the association or "
+              "pool element 0x%08x of pool %s from %s: %u user addresses left out, for they are not of the "
+              "association or "
               "outside the networks allowed",
               call->in->element.identifier, pool, peer, addresses);
 }
@@ -205,8 +206,8 @@ static void log_fault(const struct asap_call *call, const char *what, struct log
     log_write(LOG_WARNING, fields, "%s from %s; %u more not logged", what, peer, suppressed);
 }
 
-/* A registration of which only a value is wrong, and which says whose it is, is refused as any other (RFC 5352, 2.2.3):
- * that is an answer which its pool element waits for, as it does not for an ASAP_ERROR. */
+/* A registration of which only a value is wrong, and which says whose it is, is refused as any other (RFC
+ * 5352, 2.2.3): that is an answer which its pool element waits for, as it does not for an ASAP_ERROR. */
 static bool refuse_registration(const struct asap_call *call)
 {
     const uint32_t named = WIRE_HAS_POOL_HANDLE | WIRE_HAS_POOL_ELEMENT;

@@ -53,9 +53,10 @@ struct asap_settings {
     uint32_t items;                  /* * 16: elements in a resolution that does not ask for a number */
     uint32_t requests_per_second;    /* for each channel, also the burst; 0 = no limit */
     uint32_t max_handle_size;        /* * 255 octets */
-    uint32_t max_subscriptions;      /* by the S bit of a handle resolution, over all channels; 0: none is accepted */
+    uint32_t
+        max_subscriptions; /* by the S bit of a handle resolution, over all channels; 0: none is accepted */
     uint32_t max_subscriptions_per_channel;
-    uint32_t max_element_size;       /* * 4,096 octets of a Pool Element parameter as it comes */
+    uint32_t max_element_size; /* * 4,096 octets of a Pool Element parameter as it comes */
     struct asap_network networks[ASAP_NETWORKS_MAX]; /* user addresses elsewhere are dropped */
     size_t n_networks;                               /* 0: any address */
 };
@@ -87,8 +88,8 @@ void asap_closed(struct asap *a, struct channel *c, uint64_t now_ms);
 
 /* For the handlespace's `changed`: subscribers of the pool will hear of it. */
 void asap_handlespace_changed(struct asap *a, const struct handlespace_event *event);
-/* Acts on what is due, at most a thousand deadlines and some hundred notifications, so that the loop stays responsive;
- * call again as long as asap_next_deadline() lies in the past. */
+/* Acts on what is due, at most a thousand deadlines and some hundred notifications, so that the loop stays
+ * responsive; call again as long as asap_next_deadline() lies in the past. */
 void asap_tick(struct asap *a, uint64_t now_ms);
 /* When the next deadline of the handlespace or notification is due; UINT64_MAX when there is none. */
 uint64_t asap_next_deadline(const struct asap *a);
@@ -112,8 +113,8 @@ int asap_write_announce(const struct asap *a, const struct wire_transport *trans
                         uint8_t *buffer, size_t capacity);
 /* What came to the group of the announces: other registrars are counted. */
 void asap_announced(struct asap *a, struct octets message, uint64_t now_ms);
-/* Milliseconds to the next announce: (N+1) times T6-Serverannounce with N other registrars, but at most 4 seconds
- * where T6 is not longer itself, for clients forget a registrar after 5. */
+/* Milliseconds to the next announce: (N+1) times T6-Serverannounce with N other registrars, but at most 4
+ * seconds where T6 is not longer itself, for clients forget a registrar after 5. */
 uint32_t asap_announce_interval(struct asap *a, uint32_t t6_ms, uint64_t now_ms);
 
 /* --- figures
@@ -129,7 +130,7 @@ struct asap_statistics {
     uint64_t rejected[ASAP_CAUSES]; /* refused requests by cause (enum wire_cause) */
     uint64_t addresses_dropped;     /* of user transports: not of the association, or out of scope */
     uint64_t overload;              /* messages over the channel's rate, answered or dropped */
-    uint64_t notifications; /* sent because of an S bit */
+    uint64_t notifications;         /* sent because of an S bit */
     uint64_t send_failures;
     uint64_t elements_lost; /* removed because a keep-alive was not answered, or reported too often */
     uint64_t elements_expired;

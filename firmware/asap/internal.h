@@ -20,10 +20,10 @@ enum {
     ASAP_LOG_INTERVAL_MS = 10000,           /* between two lines of one kind about one client */
     ASAP_DROPPED_INTERVAL_MS = 600000,      /* the same for what comes with every re-registration */
     ASAP_PROBE_INTERVAL_MS = 1000,          /* between two keep-alives to one element because of reports */
-    ASAP_BURST = 64,                        /* keep-alives at once when a channel with many elements is lost */
-    ASAP_NOTIFY_MS = 100,                   /* from a pool's change to the word of it; those between are one */
-    ASAP_NOTIFY_MAX = 256,                  /* subscribers told in one tick */
-    ASAP_LOG_BUDGET = 50,                   /* lines a second about all of them */
+    ASAP_BURST = 64,       /* keep-alives at once when a channel with many elements is lost */
+    ASAP_NOTIFY_MS = 100,  /* from a pool's change to the word of it; those between are one */
+    ASAP_NOTIFY_MAX = 256, /* subscribers told in one tick */
+    ASAP_LOG_BUDGET = 50,  /* lines a second about all of them */
 };
 
 /* A place to reach a pool element: key of the table of associations. Zero it before filling: compared as
@@ -90,8 +90,8 @@ struct asap {
     struct asap_probed probed[ASAP_PROBED];
     struct asap_announcer announcers[ASAP_ANNOUNCERS_MAX];
     uint32_t n_announcers;
-    struct asap_watch *watches;           /* pools that have subscribers, by index */
-    TAILQ_HEAD(, asap_watch) changed;     /* those that changed, oldest first */
+    struct asap_watch *watches;       /* pools that have subscribers, by index */
+    TAILQ_HEAD(, asap_watch) changed; /* those that changed, oldest first */
     uint32_t n_subscriptions;
     struct wire_message in; /* the message under way; too large to clear on the stack each time */
     struct wire_fault fault;
@@ -120,7 +120,8 @@ int asap_send(struct asap *a, struct channel *c, uint8_t type, int length);
 void asap_reply_registration(const struct asap_call *call, uint32_t identifier,
                              const struct asap_reject *reject);
 /* With an Operation Error, but without the R flag, where something had to be left out (cause not 0). */
-void asap_reply_accepted(const struct asap_call *call, uint32_t identifier, const struct asap_reject *warning);
+void asap_reply_accepted(const struct asap_call *call, uint32_t identifier,
+                         const struct asap_reject *warning);
 void asap_reply_deregistration(const struct asap_call *call, const struct asap_reject *reject);
 void asap_reply_resolution_error(const struct asap_call *call, const struct asap_reject *reject);
 void asap_send_resolution_error(struct asap *a, struct channel *c, struct octets handle, uint16_t cause,

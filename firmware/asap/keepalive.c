@@ -165,8 +165,8 @@ void asap_keep_alive_ack(const struct asap_call *call)
         pool_element_set_deadline(a->handlespace, e, DEADLINE_KEEP_ALIVE, HANDLESPACE_NEVER);
 }
 
-/* Reports can't be used to flood an element: they make for one keep-alive a second. What is remembered is a small table;
- * two elements that share a place in it may be probed more often. */
+/* Reports can't be used to flood an element: they make for one keep-alive a second. What is remembered is a
+ * small table; two elements that share a place in it may be probed more often. */
 static bool may_probe(struct asap *a, const struct pool_element *e, uint64_t now_ms)
 {
     uint64_t key = asap_key(e), mixed = (key ^ a->secret) * UINT64_C(0x9e3779b97f4a7c15);

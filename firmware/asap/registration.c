@@ -101,7 +101,8 @@ static bool keep_own_addresses(const struct asap_call *call, struct registration
         r->element.user.addresses = octets_of(r->user_run, writer_used(&w));
         call->asap->statistics.addresses_dropped += dropped;
         asap_log_dropped(call, dropped);
-        r->warning = (struct asap_reject){.cause = WIRE_CAUSE_INVALID_VALUES, .information = quote_transport(r, &whole)};
+        r->warning = (struct asap_reject){.cause = WIRE_CAUSE_INVALID_VALUES,
+                                          .information = quote_transport(r, &whole)};
     }
     return true;
 }
@@ -218,9 +219,8 @@ static void move_channel(const struct asap_call *call, struct pool_element *e)
 {
     struct asap *a = call->asap;
     uint64_t number = pool_element_channel(e);
-    struct channel *old = number && number != a->link.number(call->channel)
-                              ? a->link.find(a->link.context, number)
-                              : NULL;
+    struct channel *old =
+        number && number != a->link.number(call->channel) ? a->link.find(a->link.context, number) : NULL;
     struct asap_client *old_client = old ? a->link.client(old) : NULL;
 
     if (old_client)

@@ -82,7 +82,8 @@ void asap_send_resolution_error(struct asap *a, struct channel *c, struct octets
 void asap_reply_resolution_error(const struct asap_call *call, const struct asap_reject *reject)
 {
     count_reject(call->asap, reject);
-    asap_send_resolution_error(call->asap, call->channel, call->in->pool_handle, reject->cause, reject->information);
+    asap_send_resolution_error(call->asap, call->channel, call->in->pool_handle, reject->cause,
+                               reject->information);
 }
 
 /* Tells an element whose registration life is over that it is out (RFC 5352, 3.2), if it still can be told.

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The S bit of a handle resolution (RFC 5352, 2.2.5): the asker hears of changes of the pool for the life of its
- * association. A pool that changes is marked, and ASAP_NOTIFY_MS later each of its subscribers gets the answer that it
- * would get if it asked again; so a pool that changes all the time costs each subscriber a bounded rate of messages,
- * and a tick sends a bounded number. When the pool goes, they are told so, and that was it.
+ * The S bit of a handle resolution (RFC 5352, 2.2.5): the asker hears of changes of the pool for the life of
+ * its association. A pool that changes is marked, and ASAP_NOTIFY_MS later each of its subscribers gets the
+ * answer that it would get if it asked again; so a pool that changes all the time costs each subscriber a
+ * bounded rate of messages, and a tick sends a bounded number. When the pool goes, they are told so, and that
+ * was it.
  */
 #include "asap/internal.h"
 
@@ -17,8 +18,8 @@ struct asap_subscription {
     uint32_t items;
 };
 
-/* A pool that somebody subscribed to. Found by the pool's index, which is never used again; a pool that went and came
- * back is found by its handle when its subscribers are served. */
+/* A pool that somebody subscribed to. Found by the pool's index, which is never used again; a pool that went
+ * and came back is found by its handle when its subscribers are served. */
 struct asap_watch {
     UT_hash_handle hh;
     uint32_t index;
@@ -143,7 +144,8 @@ void asap_handlespace_changed(struct asap *a, const struct handlespace_event *ev
 {
     struct asap_watch *w;
 
-    if (!a->watches || event->change == HANDLESPACE_POOL_ADDED || event->change == HANDLESPACE_ELEMENT_REFRESHED)
+    if (!a->watches || event->change == HANDLESPACE_POOL_ADDED ||
+        event->change == HANDLESPACE_ELEMENT_REFRESHED)
         return;
     w = watch_find(a, pool_index(event->pool));
     if (w && !w->changed)

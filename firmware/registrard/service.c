@@ -209,9 +209,9 @@ static bool same_addresses(const struct address_list *a, const struct address_li
 
 static bool same_endpoints(const struct settings *a, const struct settings *b)
 {
-    return a->asap_port == b->asap_port && a->asap_tcp == b->asap_tcp && a->asap_mptcp == b->asap_mptcp && a->max_channels == b->max_channels &&
-           a->max_channels_per_address == b->max_channels_per_address && a->silence_ms == b->silence_ms &&
-           same_addresses(&a->asap_addresses, &b->asap_addresses);
+    return a->asap_port == b->asap_port && a->asap_tcp == b->asap_tcp && a->asap_mptcp == b->asap_mptcp &&
+           a->max_channels == b->max_channels && a->max_channels_per_address == b->max_channels_per_address &&
+           a->silence_ms == b->silence_ms && same_addresses(&a->asap_addresses, &b->asap_addresses);
 }
 
 /* New endpoints beside the old ones where ports allow it, so that a mistake costs nothing; else in their

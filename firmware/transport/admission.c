@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Who may have a channel, and keep it: the share of one peer address in an endpoint's channels, and the end of those
- * that have never said anything. Only for channels that peers opened; those opened from here are wanted.
+ * Who may have a channel, and keep it: the share of one peer address in an endpoint's channels, and the end
+ * of those that have never said anything. Only for channels that peers opened; those opened from here are
+ * wanted.
  */
 #include "base/clock.h"
 #include "transport/internal.h"

@@ -16,8 +16,8 @@
 
 #include <event2/event.h>
 
-/* TRANSPORT_MPTCP listens for MPTCP and TCP on one port and connects by MPTCP where both ends have it; without it in
- * the kernel, or in the peer, it is TCP. */
+/* TRANSPORT_MPTCP listens for MPTCP and TCP on one port and connects by MPTCP where both ends have it;
+ * without it in the kernel, or in the peer, it is TCP. */
 enum transport_kind { TRANSPORT_SCTP, TRANSPORT_TCP, TRANSPORT_MPTCP };
 
 struct transport; /* all endpoints and channels of a daemon on one event_base */
@@ -49,11 +49,12 @@ struct endpoint_options {
     size_t n_addresses;              /* 0 = all addresses, IPv4 and IPv6 in one socket */
     uint16_t port;                   /* 0 = the kernel chooses: see endpoint_port() */
     uint32_t max_channels;           /* 0 = 20,000; one more is refused */
-    uint32_t max_per_peer; /* channels that one peer address may have opened here; 0 = no limit */
-    uint32_t silent_ms;    /* a channel whose peer opened it and has sent no message in this time is closed; 0 = never */
-    uint32_t max_message;            /* octets; 0 = 65,536; longer ones are dropped and counted */
-    uint32_t max_queued;             /* octets waiting for a slow peer; 0 = 1 MiB; beyond: channel closed */
-    uint32_t idle_ms; /* TCP: a partial message older than this closes the channel; 0 = 30,000 */
+    uint32_t max_per_peer;           /* channels that one peer address may have opened here; 0 = no limit */
+    uint32_t silent_ms; /* a channel whose peer opened it and has sent no message in this time is closed; 0 =
+                           never */
+    uint32_t max_message; /* octets; 0 = 65,536; longer ones are dropped and counted */
+    uint32_t max_queued;  /* octets waiting for a slow peer; 0 = 1 MiB; beyond: channel closed */
+    uint32_t idle_ms;     /* TCP: a partial message older than this closes the channel; 0 = 30,000 */
     /* A reader that gets one input after the other, and none from elsewhere, waits for the next one in the
      * read instead of the loop: a system call less for each, but other events may wait some 10 ms. */
     bool stay;
@@ -90,8 +91,8 @@ struct channel *transport_find(struct transport *t, uint64_t number); /* NULL wh
 /* Of a channel of a TRANSPORT_MPTCP endpoint: TRANSPORT_TCP when the peer has no MPTCP. */
 enum transport_kind channel_kind(const struct channel *c);
 struct endpoint *channel_endpoint(const struct channel *c);
-/* The peer's addresses: SCTP all of the association (sctp_getpaddrs), MPTCP those of its subflows now, TCP one. Returns
- * how many were written. */
+/* The peer's addresses: SCTP all of the association (sctp_getpaddrs), MPTCP those of its subflows now, TCP
+ * one. Returns how many were written. */
 size_t channel_peers(const struct channel *c, struct address *out, size_t max, uint16_t *port);
 bool channel_has_peer(const struct channel *c, const struct address *a);
 /* "sctp 10.1.0.2:4711", for logs. */
@@ -107,7 +108,7 @@ struct transport_statistics {
     uint64_t channels_silent; /* closed because their peer never said anything */
     uint64_t messages_received, messages_sent, octets_received, octets_sent;
     uint64_t messages_too_long, unframeable, queues_overflowed, paths_lost;
-    uint64_t messages_undelivered; /* SCTP: given back by the kernel when the association was lost */
+    uint64_t messages_undelivered;         /* SCTP: given back by the kernel when the association was lost */
     uint64_t reads, stayed, stays_in_vain; /* reads in all; those that did not go around the loop (stay.c) */
 };
 const struct transport_statistics *transport_statistics(const struct transport *t);

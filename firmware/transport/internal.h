@@ -68,9 +68,9 @@ struct tcp_channel {
     uint32_t need; /* octets of the message that the partial begins; 0 = not known yet */
     uint32_t skip; /* octets still to come of a message that is too long */
     bool peer_ended;
-    bool multipath; /* the connection is MPTCP's */
-    bool stay;      /* a blocking descriptor, whose reads give up in time */
-    bool watched; /* the timer of an unfinished message runs */
+    bool multipath;             /* the connection is MPTCP's */
+    bool stay;                  /* a blocking descriptor, whose reads give up in time */
+    bool watched;               /* the timer of an unfinished message runs */
     struct address *candidates; /* while connecting: the peer's further addresses */
     size_t n_candidates, candidate;
 };
@@ -168,10 +168,10 @@ struct transport {
     struct channel *dead_channels;
     struct endpoint *dead_endpoints;
     uint8_t *receive; /* RECEIVE_SLOTS x RECEIVE_SLOT, shared: what is read is handled before the next read */
-    struct sctp_batch *batch; /* headers for recvmmsg() over `receive` */
+    struct sctp_batch *batch;   /* headers for recvmmsg() over `receive` */
     struct sctp_outbox *outbox; /* SCTP: the answers to one batch, in `cork` */
-    struct channel *corked;   /* TCP: the channel whose input is being handled ... */
-    uint8_t *cork;            /* ... and the answers to it, sent by one write */
+    struct channel *corked;     /* TCP: the channel whose input is being handled ... */
+    uint8_t *cork;              /* ... and the answers to it, sent by one write */
     size_t cork_used;
     struct stay stay;
     struct transport_statistics statistics;

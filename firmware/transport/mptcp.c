@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Multipath TCP (RFC 8684) under the TCP kind: the socket that speaks it, or plain TCP where the kernel does not, and
- * the addresses of a connection's subflows. All else is TCP's: one ordered stream, whatever subflows carry it.
+ * Multipath TCP (RFC 8684) under the TCP kind: the socket that speaks it, or plain TCP where the kernel does
+ * not, and the addresses of a connection's subflows. All else is TCP's: one ordered stream, whatever subflows
+ * carry it.
  */
 #include "transport/internal.h"
 

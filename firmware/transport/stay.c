@@ -15,7 +15,15 @@
 #include <fcntl.h>
 #include <sys/time.h>
 
-enum { STAY_TURNS = 16, CLOCK_TURNS = 4, WORTH_TURNS = 4, TRUST_AGAIN = 32, STAY_US = 5000, NEEDED_MIN = 32, NEEDED_MAX = 1 << 16 };
+enum {
+    STAY_TURNS = 16,
+    CLOCK_TURNS = 4,
+    WORTH_TURNS = 4,
+    TRUST_AGAIN = 32,
+    STAY_US = 5000,
+    NEEDED_MIN = 32,
+    NEEDED_MAX = 1 << 16
+};
 
 bool stay_prepare(int fd)
 {

@@ -309,8 +309,8 @@ static int read_parameters(struct parse *p, const struct message_row *row, struc
     return 0;
 }
 
-/* The parameters of nearly every message that a registrar gets, in the form that nearly all clients send: one pool
- * handle, and perhaps the option. False: something else, which the tables take. */
+/* The parameters of nearly every message that a registrar gets, in the form that nearly all clients send: one
+ * pool handle, and perhaps the option. False: something else, which the tables take. */
 static bool read_plain_resolution(struct octets run, struct wire_message *m)
 {
     struct tlv t;

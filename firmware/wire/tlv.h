@@ -64,8 +64,9 @@ int policy_read(struct parse *p, const struct tlv *t, struct wire_policy *out);
 int element_read(struct parse *p, const struct tlv *t, struct wire_pool_element *out);
 int server_read(struct parse *p, const struct tlv *t, struct wire_server *out);
 
-/* A message that begins with a pool handle, for the hot paths: its header (the length is wire_end's), the handle,
- * and room for `more` octets, to which the result points. NULL: it does not fit, the writer failed. */
+/* A message that begins with a pool handle, for the hot paths: its header (the length is wire_end's), the
+ * handle, and room for `more` octets, to which the result points. NULL: it does not fit, the writer failed.
+ */
 uint8_t *message_open(struct writer *w, uint8_t type, uint8_t flags, struct octets handle, size_t more);
 
 static inline void tlv_align(struct writer *w)

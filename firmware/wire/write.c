@@ -22,7 +22,8 @@ uint8_t *message_open(struct writer *w, uint8_t type, uint8_t flags, struct octe
         return NULL;
     }
     octets_store32(at, (uint32_t)type << 24 | (uint32_t)flags << 16 | WIRE_HEADER);
-    octets_store32(at + WIRE_HEADER + handle_room - 4, 0); /* the padding; what follows covers the rest of it */
+    octets_store32(at + WIRE_HEADER + handle_room - 4,
+                   0); /* the padding; what follows covers the rest of it */
     octets_store32(at + WIRE_HEADER,
                    (uint32_t)WIRE_POOL_HANDLE << 16 | (uint32_t)(TLV_HEADER + handle.length));
     memcpy(at + WIRE_HEADER + TLV_HEADER, handle.data, handle.length);

@@ -13,7 +13,7 @@ $(foreach b,$(BENCH),$(eval $(call bench,$(b))))
 
 .PHONY: bench-instructions
 bench-instructions: all
-	@tests/sctp/vm -t 600 -m 2048 tests/bench/instructions_guest.sh
+	@tests/sctp/vm -t 900 -m 2048 tests/bench/instructions_guest.sh
 
 .PHONY: bench-image bench
 bench-image: image

@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "${BASH_SOURCE[0]}")/../sctp/net.sh"
 tool=build/host/bin/pooltool
-elements=1000 few=100 many=900
+elements=1000 few=200 many=4200
 
 ours() {
     cat >"$OUT/registrard.conf" <<END

@@ -155,6 +155,7 @@ static void listen_on_h1(struct endpoint_options o)
     enter(1);
     o.kind = TRANSPORT_SCTP;
     o.port = PORT;
+    o.stay = true;
     o.handler = handler_of(&server);
     server.answer = echo;
     endpoint = transport_listen(transport, &o, &error, detail);
@@ -477,6 +478,65 @@ static void one_association_above_the_limit_is_refused(void)
     end();
 }
 
+static void one_address_gets_its_share_of_the_associations_only(void)
+{
+    static struct seen second;
+    memset(&second, 0, sizeof second);
+    listen_on_h1((struct endpoint_options){.max_per_peer = 1});
+    dial(&client, "10.1.0.1");
+    WAIT_FOR(client.opened == 1);
+    dial(&second, "10.1.0.1");
+    WAIT_FOR(second.closed == 1);
+    CU_ASSERT_EQUAL(server.opened, 1);
+    CU_ASSERT_EQUAL(server.closed, 0);
+    CU_ASSERT_EQUAL(transport_statistics(transport)->channels_refused, 1);
+    end();
+}
+
+static void an_association_that_never_speaks_is_ended_and_one_that_spoke_is_not(void)
+{
+    static struct seen second;
+    memset(&second, 0, sizeof second);
+    listen_on_h1((struct endpoint_options){.silent_ms = 500});
+    struct channel *c = dial(&client, "10.1.0.1");
+    WAIT_FOR(client.opened == 1);
+    CU_ASSERT_EQUAL(channel_send(c, PPID, octets_of("here", 4)), ERR_OK);
+    dial(&second, "10.1.0.1");
+    WAIT_FOR(second.opened == 1);
+    WAIT_FOR(second.closed == 1);
+    CU_ASSERT_EQUAL(server.closed, 1);
+    CU_ASSERT_EQUAL(client.closed, 0);
+    CU_ASSERT_EQUAL(transport_statistics(transport)->channels_silent, 1);
+    end();
+}
+
+static uint32_t in_order;
+
+static void count_in_order(struct channel *c, uint32_t ppid, struct octets m)
+{
+    (void)c, (void)ppid;
+    in_order += m.length >= 4 && octets_load32(m.data) == in_order;
+}
+
+/* The answers to what one read brings leave by one call; those that are too much for it, by others. */
+static void answers_to_many_messages_at_once_come_whole_and_in_order(void)
+{
+    enum { MESSAGES = 120 };
+    static uint8_t one[20000];
+    in_order = 0;
+    listen_on_h1((struct endpoint_options){0});
+    client.answer = count_in_order;
+    struct channel *c = dial(&client, "10.1.0.1");
+    WAIT_FOR(client.opened == 1);
+    for (uint32_t i = 0; i < MESSAGES; i++) {
+        octets_store32(one, i);
+        CU_ASSERT_EQUAL(channel_send(c, PPID, octets_of(one, i % 10 == 9 ? sizeof one : 100)), ERR_OK);
+    }
+    WAIT_FOR(client.messages == MESSAGES);
+    CU_ASSERT_EQUAL(in_order, MESSAGES);
+    end();
+}
+
 static void give_much(struct channel *c, uint32_t ppid, struct octets m)
 {
     static const uint8_t much[8000];
@@ -661,6 +721,12 @@ static const struct unit_test tests[] = {
      an_answer_that_comes_after_the_end_of_the_peer_does_no_harm},
     {"the association of a killed peer closes", the_association_of_a_killed_peer_closes},
     {"the association of a silent host closes by time", the_association_of_a_silent_host_closes_by_time},
+    {"one address gets its share of the associations only",
+     one_address_gets_its_share_of_the_associations_only},
+    {"an association that never speaks is ended, and one that spoke is not",
+     an_association_that_never_speaks_is_ended_and_one_that_spoke_is_not},
+    {"answers to many messages at once come whole and in order",
+     answers_to_many_messages_at_once_come_whole_and_in_order},
     {"one association above the limit is refused", one_association_above_the_limit_is_refused},
     {"a long series arrives whole and in order", a_long_series_arrives_whole_and_in_order},
     {"slow readers never stop the others", slow_readers_never_stop_the_others},

@@ -414,10 +414,14 @@ static void user_addresses_outside_the_networks_are_dropped_or_refused(void)
         int cause;
         const char *kept;
     } rows[] = {
-        {"10.1.0.0", 16, -1, "10.1.0.2"},      {"10.2.0.0", 15, -1, "10.2.0.2"},
-        {"10.1.0.2", 32, -1, "10.1.0.2"},      {"10.1.0.3", 32, WIRE_CAUSE_INVALID_VALUES, NULL},
-        {"10.128.0.0", 9, WIRE_CAUSE_INVALID_VALUES, NULL}, {"2001:db8::", 33, -1, "2001:db8::2"},
-        {"2001:db8:8000::", 33, WIRE_CAUSE_INVALID_VALUES, NULL}, {"::", 0, -1, "2001:db8::2"},
+        {"10.1.0.0", 16, -1, "10.1.0.2"},
+        {"10.2.0.0", 15, -1, "10.2.0.2"},
+        {"10.1.0.2", 32, -1, "10.1.0.2"},
+        {"10.1.0.3", 32, WIRE_CAUSE_INVALID_VALUES, NULL},
+        {"10.128.0.0", 9, WIRE_CAUSE_INVALID_VALUES, NULL},
+        {"2001:db8::", 33, -1, "2001:db8::2"},
+        {"2001:db8:8000::", 33, WIRE_CAUSE_INVALID_VALUES, NULL},
+        {"::", 0, -1, "2001:db8::2"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -430,8 +434,8 @@ static void user_addresses_outside_the_networks_are_dropped_or_refused(void)
         address_parse("10.2.0.2", &c->peers[1]);
         address_parse("2001:db8::2", &c->peers[2]);
         c->n_peers = 3;
-        send_registration(c, &(struct pe){.pool = "P", .id = 1, .addresses = {"10.1.0.2", "10.2.0.2", "2001:db8::2"}},
-                          T0);
+        send_registration(
+            c, &(struct pe){.pool = "P", .id = 1, .addresses = {"10.1.0.2", "10.2.0.2", "2001:db8::2"}}, T0);
         if (rows[i].kept)
             expect_warning(WIRE_CAUSE_INVALID_VALUES);
         else
@@ -454,8 +458,9 @@ static void user_addresses_outside_the_networks_are_dropped_or_refused(void)
 static void a_wrong_value_is_answered_by_a_refusal(void)
 {
     /* Pool handle "P", and an element 0x21 whose SCTP user transport has a port but no address. */
-    static const uint8_t none[] = {1, 0, 0, 44, 0, 9, 0, 5, 'P', 0, 0, 0, 0, 10, 0, 32, 0, 0, 0, 0x21, 0, 0, 0, 0,
-                                   0, 0, 0, 60, 0, 4, 0, 8, 0x1e, 0x61, 0, 0, 0, 8, 0, 8, 0, 0, 0, 1};
+    static const uint8_t none[] = {1,  0, 0,    44,   0,    9, 0, 5, 'P', 0, 0, 0, 0,  10, 0,
+                                   32, 0, 0,    0,    0x21, 0, 0, 0, 0,   0, 0, 0, 60, 0,  4,
+                                   0,  8, 0x1e, 0x61, 0,    0, 0, 8, 0,   8, 0, 0, 0,  1};
     struct octets information;
     struct wire_message m;
 
@@ -954,9 +959,11 @@ static void many_elements_of_a_lost_association_are_probed_in_the_course_of_an_i
     asap_opened(f.asap, &f.channels[1], T0);
     CU_ASSERT_EQUAL(f.n_sent - f.read, AT_ONCE);
     forget_sent();
-    for (uint32_t id = 1; id <= ELEMENTS; id++) /* who was asked answers, so that it is not asked again soon */
+    for (uint32_t id = 1; id <= ELEMENTS;
+         id++) /* who was asked answers, so that it is not asked again soon */
         if (pool_element_deadline(find("EchoPool", id), DEADLINE_KEEP_ALIVE_TIMEOUT))
-            pool_element_set_deadline(f.handlespace, find("EchoPool", id), DEADLINE_KEEP_ALIVE_TIMEOUT, T0 + 9000);
+            pool_element_set_deadline(f.handlespace, find("EchoPool", id), DEADLINE_KEEP_ALIVE_TIMEOUT,
+                                      T0 + 9000);
     for (unsigned i = 1; i <= SLICES; i++) {
         asap_tick(f.asap, T0 + 5000 / SLICES * i);
         size_t n = f.n_sent - f.read;
@@ -1376,7 +1383,8 @@ static const struct unit_test tests[] = {
     {"a resolution stays within one message", resolution_stays_within_one_message},
     {"a subscriber hears of changes and of the end", a_subscriber_hears_of_changes_and_of_the_end},
     {"a pool that is back at once keeps its subscribers", a_pool_that_is_back_at_once_keeps_its_subscribers},
-    {"subscriptions are limited and end with their channel", subscriptions_are_limited_and_end_with_their_channel},
+    {"subscriptions are limited and end with their channel",
+     subscriptions_are_limited_and_end_with_their_channel},
     {"a tick tells a bounded number of subscribers", a_tick_tells_a_bounded_number_of_subscribers},
     {"keep-alives are spread and answered", keep_alives_are_spread_and_answered},
     {"an unanswered keep-alive removes", an_unanswered_keep_alive_removes},
