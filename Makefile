@@ -55,6 +55,12 @@ PROGRAMS := $(foreach p,registrard configd snmp-agent cli pooltool,$(if $(wildca
 # lksctp-tools ships no .pc file
 pkg      = $(if $(strip $(filter-out libsctp,$(1))),$(shell pkg-config $(2) $(filter-out libsctp,$(1)) 2>/dev/null)) \
            $(if $(filter libsctp,$(1)),$(if $(filter --libs,$(2)),-lsctp))
+needs   := $(sort $(filter-out libsctp,$(foreach r,base $(notdir $(ROOMS)),$(PKG_$(r)))) cunit)
+ifneq ($(filter-out deps help clean format run run-reset test,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell pkg-config --exists $(needs) 2>/dev/null && echo found),found)
+$(error development packages are missing (one of: $(needs)); `make deps` installs them)
+endif
+endif
 srcs     = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 obj      = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 LIBS    := $(foreach r,$(ROOMS),$(if $(call srcs,$(r)),$(OUT)/lib/lib$(notdir $(r)).a))

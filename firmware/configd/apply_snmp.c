@@ -147,7 +147,7 @@ static int wait_started(const struct system *s, char *message)
                    (const char *const[]){"systemctl", "-q", "is-active", "snmpd.service", NULL}) == 0)
         return 0;
     snprintf(message, CONFIG_MESSAGE_MAX,
-             "snmp: snmpd does not start; is its UDP port taken? See show logging");
+             "snmp: snmpd does not start; is its UDP port taken? Choose another snmp-server port");
     return ERR_WRONG_STATE;
 }
 
